@@ -1,0 +1,1 @@
+"""dyad: co-design of mixed-precision neural-network accelerators."""

@@ -1,0 +1,40 @@
+"""The command line: `dyad` and its subcommands, one function each in `analysis.commands`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+
+from cyclopts import App, CycloptsError
+
+from ..models.errors import InputError
+from .commands.doctor import doctor
+from .commands.formats import formats
+from .commands.verify import verify
+from .commands.verilog import verilog
+
+app = App(
+    name="dyad",
+    help="Co-design of mixed-precision neural-network accelerators: value, circuit, cost and schedule of one description.",
+    version=lambda: metadata.version("dyad"),
+)
+for command in (doctor, formats, verify, verilog):
+    app.command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and end the process.
+
+    A command returns its exit code (None: 0). Bad input, from the arguments down to the contents of files, ends as one
+    line on stderr and exit code 2. Any other exception is a defect of dyad and keeps its traceback.
+    """
+    tokens = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except (InputError, CycloptsError) as error:
+        print(f"dyad: error: {' '.join(str(error).split())}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        code = 130  # what a shell reports for a program that was interrupted
+    sys.exit(code)

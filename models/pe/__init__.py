@@ -1,0 +1,40 @@
+"""Processing elements by name: what they multiply and the exact arithmetic of each."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from ..errors import unknown
+from .description import PE, Mode
+from .mixpe import MixPE
+
+__all__ = ["PE", "MixPE", "Mode", "get", "names"]
+
+_BY_NAME = {"mixpe": MixPE}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all processing elements."""
+    return tuple(_BY_NAME)
+
+
+def get(name: str, **parameters: int) -> PE:
+    """Return the processing element of this name.
+
+    Parameters
+    ----------
+    name : one of `names()`.
+    parameters : fields of its description, such as ``lanes=4``; the others keep their defaults.
+
+    Raises
+    ------
+    InputError : if the name, or the name of a parameter, is unknown, or a value is out of range.
+    """
+    if name not in _BY_NAME:
+        raise unknown("processing element", name, names())
+    description = _BY_NAME[name]
+    known = [field.name for field in fields(description)]
+    for parameter in parameters:
+        if parameter not in known:
+            raise unknown(f"parameter of {name}", parameter, known)
+    return description(**parameters)

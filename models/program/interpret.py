@@ -1,0 +1,126 @@
+"""Runs a program on the golden arithmetic: what every byte of memory must be afterwards, without any notion of time.
+
+The buffers are arrays with the addresses of the instruction set; the arithmetic is that of the processing element and
+of the output stage. Instructions run in program order, which the tokens of a sound program cannot contradict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..accelerator import Accelerator
+from ..formats import parse
+from ..pe.output import rescale
+from .isa import OUTPUT_BYTES, OUTPUTS, Finish, Instruction, Load, Multiply, Store
+from .program import Program
+
+
+def run(program: Program, memory: NDArray[np.uint8]) -> None:
+    """Run `program` on `memory` (uint8 [program.size]), in place."""
+    Interpreter(program.accelerator, memory).run(program.instructions)
+
+
+class Interpreter:
+    """The state of the engine between two instructions: its buffers, and the memory it works on."""
+
+    def __init__(self, accelerator: Accelerator, memory: NDArray[np.uint8]) -> None:
+        self.accelerator = accelerator
+        self.memory = memory
+        tile, depths = accelerator.tile, accelerator.depths
+        beat, words = accelerator.memory.bytes_per_cycle, accelerator.column_word
+        self._scratchpads = (
+            np.zeros((tile.m, depths["activation"] * beat), np.uint8),
+            np.zeros((1, depths["weight"] * accelerator.weight_word), np.uint8),
+            np.zeros((1, depths["parameter"] * words), np.uint8),
+        )
+        self._accumulators = np.zeros((depths["accumulator"] * tile.drain, tile.n), np.uint32)
+        self._outputs = np.zeros((tile.drain, depths["output"] * words), np.uint8)
+
+    def run(self, instructions: Iterable[Instruction]) -> None:
+        """Execute `instructions` in order."""
+        for instruction in instructions:
+            match instruction:
+                case Load():
+                    scratchpad = self._scratchpads[instruction.buffer]
+                    for bank, offset, address in _runs(instruction, len(scratchpad)):
+                        scratchpad[bank, offset : offset + instruction.length] = self.memory[
+                            address : address + instruction.length
+                        ]
+                case Multiply():
+                    self._multiply(instruction)
+                case Finish():
+                    self._finish(instruction)
+                case Store():
+                    for bank, offset, address in _runs(instruction, len(self._outputs)):
+                        self.memory[address : address + instruction.length] = self._outputs[
+                            bank, offset : offset + instruction.length
+                        ]
+
+    def _parameters(self, word: int) -> NDArray[np.uint32]:
+        size = self.accelerator.column_word
+        return self._scratchpads[2][0, word * size : (word + 1) * size].view(np.uint32)
+
+    def _weights(self, word: int, steps: int, mode: int) -> NDArray[np.int64]:
+        """Return the weights of `steps` steps from a word of the scratchpad on, [steps * k, n]."""
+        accelerator = self.accelerator
+        n, k, size, bits = accelerator.tile.n, accelerator.k, accelerator.weight_word, accelerator.pe.plane_bits
+        interval = accelerator.pe.modes[mode].interval
+        data = self._scratchpads[1][0, word * size : (word + steps * interval) * size]
+        nibbles = np.stack([data & 15, data >> 4], axis=-1).reshape(steps, interval, n, k)
+        codes = sum(nibbles[:, plane].astype(np.uint8) << bits * plane for plane in range(interval))
+        element = parse(accelerator.pe.modes[mode].weight)
+        return element.integers(np.asarray(codes).transpose(0, 2, 1).reshape(steps * k, n))
+
+    def _multiply(self, code: Multiply) -> None:
+        pe, tile, k = self.accelerator.pe, self.accelerator.tile, self.accelerator.k
+        interval = pe.modes[code.mode].interval
+        depth = (code.groups - 1) * code.steps + code.last_steps
+        activations = self._scratchpads[0].view(np.int8)
+        kind = np.float32 if code.scaled else np.int32
+        row_tiles = -(-code.rows // tile.m)
+        for column in range(code.columns):
+            weights = self._weights(code.weight + column * depth * interval, depth, code.mode)
+            for row_tile in range(row_tiles):
+                rows = min(tile.m, code.rows - row_tile * tile.m)
+                first = code.accumulator * tile.drain + (column * row_tiles + row_tile) * tile.m
+                target = self._accumulators[first : first + rows]
+                bias = self._parameters(code.bias + column) if code.biased else np.zeros(tile.n, np.uint32)
+                total = (np.broadcast_to(bias, target.shape) if code.first else target).view(kind)
+                start = (code.activation + row_tile * code.pitch) * k
+                for group in range(code.groups):
+                    steps = code.steps if group < code.groups - 1 else code.last_steps
+                    part = slice(group * code.steps * k, (group * code.steps + steps) * k)
+                    a = activations[:rows, start:][:, part]
+                    scales = zeros = None
+                    if code.parameters:
+                        word = self._parameters(code.parameter + column * code.groups + group)
+                        zeros = (word >> np.uint32(16) & 0x1FF ^ 0x100).astype(np.int64) - 0x100
+                        scales = parse("fp16").decode((word & 0xFFFF).astype(np.uint16)) if code.scaled else None
+                    total = pe.finish(pe.dot(a, weights[part]), pe.prepare(a), zeros, scales, total)
+                target[:] = total.view(np.uint32)
+
+    def _finish(self, code: Finish) -> None:
+        tile = self.accelerator.tile
+        name = OUTPUTS[code.format]
+        size = OUTPUT_BYTES[name]
+        row_tiles = -(-code.rows // tile.m)
+        for column in range(code.columns):
+            word = self._parameters(code.parameter + column)
+            first = code.accumulator * tile.drain + column * row_tiles * tile.m
+            total = self._accumulators[first : first + code.rows].view(np.float32 if code.floating else np.int32)
+            multiplier, shift = word & 0xFFFF, word >> np.uint32(16) & 0x3F
+            result = rescale(total, multiplier, shift, bool(code.relu), name).view(np.uint8)
+            for row in range(code.rows):
+                group, bank = divmod(row, tile.drain)
+                offset = (code.output + group * code.pitch) * self.accelerator.column_word + column * tile.n * size
+                self._outputs[bank, offset : offset + tile.n * size] = result[row]
+
+
+def _runs(code: Load | Store, banks: int) -> Iterable[tuple[int, int, int]]:
+    """Yield (bank, offset, address) of each run of a transfer."""
+    for row in range(code.rows):
+        wraps, bank = divmod(code.bank + row, banks)
+        yield bank, code.offset + wraps * code.pitch, code.address + row * code.stride

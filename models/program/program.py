@@ -1,0 +1,148 @@
+"""Programs: the instructions of one layer or of a whole network, and the memory they work on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..accelerator import Accelerator
+from ..errors import InputError
+from ..network import Layer
+from .blocking import Blocking, choose, round_up
+from .isa import Instruction, assemble
+from .layout import Image, Placement, input_image, output_image, pack_columns, pack_groups, pack_weights
+from .lower import lower
+
+if TYPE_CHECKING:
+    from ..quantized import QuantizedLayer
+
+
+@dataclass(frozen=True)
+class Program:
+    """The instructions of consecutive layers on one accelerator, and where everything lies in memory.
+
+    Parameters
+    ----------
+    accelerator : the accelerator that the program was lowered for.
+    placements : the memory of each layer.
+    size : bytes of memory that the program uses.
+    """
+
+    accelerator: Accelerator
+    placements: tuple[Placement, ...]
+    size: int
+
+    @cached_property
+    def layers(self) -> tuple[list[Instruction], ...]:
+        """The instructions of each layer."""
+        return tuple(lower(placement) for placement in self.placements)
+
+    @cached_property
+    def instructions(self) -> list[Instruction]:
+        """The instructions of all layers, in order."""
+        return [instruction for layer in self.layers for instruction in layer]
+
+    @property
+    def text(self) -> str:
+        """The program in text form, with a comment before each layer."""
+        return "".join(
+            f"# {placement.blocking.layer.name}\n{assemble(instructions)}"
+            for placement, instructions in zip(self.placements, self.layers, strict=True)
+        )
+
+    @property
+    def input(self) -> Image:
+        return self.placements[0].input
+
+    @property
+    def output(self) -> Image:
+        return self.placements[-1].output
+
+    def memory(self, layers: Sequence[QuantizedLayer]) -> NDArray[np.uint8]:
+        """Return the memory before the run: weights and parameters in place, activations zero.
+
+        Parameters
+        ----------
+        layers : the quantized layers that the program was compiled from, in order.
+
+        Returns
+        -------
+        uint8 [size]
+        """
+        memory = np.zeros(self.size, dtype=np.uint8)
+        for placement, layer in zip(self.placements, layers, strict=True):
+            blocking = placement.blocking
+            for address, data in (
+                (placement.weights, pack_weights(blocking, layer.weights)),
+                (placement.columns, pack_columns(blocking, layer.bias, layer.multiplier, layer.shift)),
+                (placement.groups, pack_groups(blocking, layer.weights)),
+            ):
+                memory[address : address + len(data)] = data
+        return memory
+
+    def write_input(self, memory: NDArray[np.uint8], activations: NDArray[np.int8]) -> None:
+        """Put the activations of the first layer, int8 [batch, height, width, channels] or [M, K], into `memory`."""
+        view = self.input.view(memory)
+        view[:] = activations.reshape(view.shape).view(np.uint8)
+
+    def read_output(self, memory: NDArray[np.uint8]) -> NDArray:
+        """Return the results of the last layer, [M, N], in the type of its output format."""
+        image = self.output
+        dtype = {1: np.int8, 2: np.float16, 4: np.float32}[image.bytes]
+        return np.ascontiguousarray(image.view(memory)).view(dtype).reshape(-1, image.channels)
+
+
+def compile_layers(
+    layers: Sequence[Layer], accelerator: Accelerator, blockings: Sequence[Blocking] | None = None
+) -> Program:
+    """Return the program that runs `layers` one after another, each on the results of the one before.
+
+    Parameters
+    ----------
+    layers : a chain; a layer's images must be the results of the layer before, or those flattened.
+    accelerator : what to lower for.
+    blockings : how to cut each layer; the best that `choose` finds when left out.
+
+    Raises
+    ------
+    InputError : if the layers do not form a chain or one does not fit the accelerator.
+    """
+    if not layers:
+        raise InputError("a program needs at least one layer")
+    beat = accelerator.memory.bytes_per_cycle
+    free = beat  # a load may reach for up to a beat before its first byte
+
+    def take(size: int) -> int:
+        nonlocal free
+        address, free = free, free + round_up(size, beat)
+        return address
+
+    source = input_image(layers[0], 0)
+    source = input_image(layers[0], take(source.size))
+    placements = []
+    for index, layer in enumerate(layers):
+        blocking = choose(layer, accelerator) if blockings is None else blockings[index]
+        border = 0 if index + 1 == len(layers) else layers[index + 1].padding
+        target = output_image(layer, take(output_image(layer, 0, border).size), border)
+        if index + 1 < len(layers):
+            _check_chain(layer, layers[index + 1])
+        weights, columns, groups = (take(size) for size in Placement.sizes(blocking))
+        placements.append(Placement(blocking, source, target, weights, columns, groups))
+        if index + 1 < len(layers):
+            source = input_image(layers[index + 1], target.address)
+    return Program(accelerator, tuple(placements), free + beat)
+
+
+def _check_chain(layer: Layer, following: Layer) -> None:
+    if layer.output != "int8":
+        raise InputError(f"layer {layer.name!r} gives {layer.output}, but {following.name!r} takes int8")
+    given = (layer.batch, layer.out_height, layer.out_width, layer.n)
+    taken = (following.batch, following.height, following.width, following.channels)
+    flattened = (1, 1, layer.batch, layer.out_height * layer.out_width * layer.n)
+    if taken != given and taken != flattened:
+        raise InputError(f"layer {following.name!r} takes images {taken}, but {layer.name!r} gives {given}")

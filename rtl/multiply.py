@@ -1,0 +1,155 @@
+"""The multiply unit's issue half: walks through the steps of a block and reads their operands."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out, Signature
+from amaranth.utils import exact_log2
+
+from ..models.accelerator import Accelerator
+from ..models.formats import parse
+from ..models.program.isa import Multiply
+from .layouts import UnitSignature
+from .pe import STEP
+
+SEGMENT = data.StructLayout(
+    {
+        "accumulator": 20,
+        "parameter": 20,
+        "bias": 20,
+        "row_groups": 16,
+        "first": 1,
+        "biased": 1,
+        "parameters": 1,
+        "scaled": 1,
+        "final": 1,
+    }
+)
+"""What the drain has to know of a segment.
+
+accumulator : first word of its results. parameter, bias : words of the parameter scratchpad.
+row_groups : groups of rows to drain. first, biased, parameters, scaled : as in the instruction; `first` only in the
+first segment of a tile's reduction. final : it is the instruction's last segment.
+"""
+
+
+class Issue(wiring.Component):
+    """Issues a step each cycle; holds the last step of a segment back until the drain can take its results.
+
+    Ports
+    -----
+    start, command : as in `UnitSignature`. The first step is issued in the cycle after `start`.
+    read : `enable` out; `activation` out, in steps of k activations; `weight` out, in words.
+    step : out, `STEP`, in the cycle of the read.
+    segment : `valid` out with the last step of a segment, `payload` out, `SEGMENT`; `ready` in: last steps may be issued.
+    """
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self._accelerator = accelerator
+        unit = UnitSignature(Multiply).members
+        super().__init__(
+            {
+                "start": unit["start"],
+                "command": unit["command"],
+                "read": Out(Signature({"enable": Out(1), "activation": Out(24), "weight": Out(24)})),
+                "step": Out(STEP),
+                "segment": Out(Signature({"valid": Out(1), "ready": In(1), "payload": Out(SEGMENT)})),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        command, tile, modes = self.command, self._accelerator.tile, self._accelerator.pe.modes
+        row_groups = tile.m // tile.drain
+        two_planes = Array(int(mode.interval == 2) for mode in modes)[command.mode]
+        is_signed = Array(int(parse(mode.weight).signed) for mode in modes)[command.mode]
+
+        # The place in the loop nest: column tile, row tile, segment, step, plane.
+        columns, rows = Signal(12), Signal(16)
+        groups, steps, plane = Signal(12), Signal(16), Signal()
+        activation, row_start = Signal(24), Signal(24)
+        weight, column_start = Signal(24), Signal(24)
+        parameter, column_parameter = Signal(20), Signal(20)
+        bias, accumulator = Signal(20), Signal(20)
+
+        opening, issue = Signal(), Signal()  # opening: the next step is a segment's first
+        last_plane = plane | ~two_planes
+        last_step = (steps == 1) & last_plane
+        last_group, last_row, last_column = groups == 1, rows <= tile.m, columns == 1
+        m.d.comb += [
+            issue.eq((columns != 0) & (~last_step | self.segment.ready)),
+            self.read.enable.eq(issue),
+            self.read.activation.eq(activation),
+            self.read.weight.eq(weight),
+            self.step.valid.eq(issue),
+            self.step.first.eq(opening & ~plane),
+            self.step.last.eq(last_step),
+            self.step.signed.eq(is_signed & last_plane),
+            self.step.shift.eq(plane),
+            self.segment.valid.eq(issue & last_step),
+        ]
+        segment = self.segment.payload
+        m.d.comb += [
+            segment.accumulator.eq(accumulator),
+            segment.parameter.eq(parameter),
+            segment.bias.eq(bias),
+            segment.row_groups.eq(Mux(last_row, (rows + (tile.drain - 1)) >> exact_log2(tile.drain), row_groups)),
+            segment.first.eq(command.first & (groups == command.groups)),
+            segment.biased.eq(command.biased),
+            segment.parameters.eq(command.parameters),
+            segment.scaled.eq(command.scaled),
+            segment.final.eq(last_group & last_row & last_column),
+        ]
+
+        with m.If(issue):
+            m.d.sync += [weight.eq(weight + 1), plane.eq(~last_plane), opening.eq(last_step)]
+            with m.If(last_plane):
+                m.d.sync += [activation.eq(activation + 1), steps.eq(steps - 1)]
+        with m.If(issue & last_step):
+            m.d.sync += [
+                groups.eq(groups - 1),
+                steps.eq(Mux(groups == 2, command.last_steps, command.steps)),
+                parameter.eq(parameter + 1),
+            ]
+            with m.If(last_group):
+                m.d.sync += [
+                    groups.eq(command.groups),
+                    steps.eq(Mux(command.groups == 1, command.last_steps, command.steps)),
+                    accumulator.eq(accumulator + row_groups),
+                    rows.eq(Mux(last_row, command.rows, rows - tile.m)),
+                ]
+                with m.If(last_row):
+                    m.d.sync += [
+                        columns.eq(columns - 1),
+                        activation.eq(command.activation),
+                        row_start.eq(command.activation),
+                        column_start.eq(weight + 1),
+                        column_parameter.eq(parameter + 1),
+                        bias.eq(bias + 1),
+                    ]
+                with m.Else():
+                    m.d.sync += [
+                        activation.eq(row_start + command.pitch),
+                        row_start.eq(row_start + command.pitch),
+                        weight.eq(column_start),
+                        parameter.eq(column_parameter),
+                    ]
+        with m.If(self.start):
+            m.d.sync += [
+                columns.eq(command.columns),
+                rows.eq(command.rows),
+                groups.eq(command.groups),
+                steps.eq(Mux(command.groups == 1, command.last_steps, command.steps)),
+                plane.eq(0),
+                opening.eq(1),
+                activation.eq(command.activation),
+                row_start.eq(command.activation),
+                weight.eq(command.weight),
+                column_start.eq(command.weight),
+                parameter.eq(command.parameter),
+                column_parameter.eq(command.parameter),
+                bias.eq(command.bias),
+                accumulator.eq(command.accumulator),
+            ]
+        return m

@@ -1,0 +1,68 @@
+"""The output stage as a circuit: ReLU, times b / 2^c, one rounding. Its arithmetic is `dyad.models.pe.output`."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .float import unpack
+from .rounding import Round
+
+
+class Output(wiring.Component):
+    """Rescales the accumulators of one column, with `latency` cycles and interval 1.
+
+    Ports
+    -----
+    accumulator : in, 32; the bits of an int32 or of a finite float32.
+    floating : in, 1; whether it is a float32.
+    relu : in, 1; whether a negative accumulator becomes +0.
+    multiplier : in, 16; b.
+    shift : in, 6; c.
+    format : in, 2; code of the output format, as in `rounding`.
+    value : out, 32, `latency` cycles later; the code of the result in its low 8, 16 or 32 bits, zeros above.
+    """
+
+    latency = 2 + Round.latency
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "accumulator": In(32),
+                "floating": In(1),
+                "relu": In(1),
+                "multiplier": In(16),
+                "shift": In(6),
+                "format": In(2),
+                "value": Out(32),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.round = round = Round(48)
+        negative = self.accumulator[-1]
+        significand, exponent = unpack(self.accumulator)
+        magnitude = Mux(negative, -self.accumulator, self.accumulator)[:32]
+
+        decoded = Signal(32)
+        multiplier = Signal(16)
+        m.d.sync += [
+            decoded.eq(Mux(self.relu & negative, 0, Mux(self.floating, significand, magnitude))),
+            multiplier.eq(self.multiplier),
+            round.magnitude.eq(decoded * multiplier),
+        ]
+        sign = Signal()
+        scale = Signal(signed(10))
+        format = Signal(2)
+        m.d.sync += [
+            sign.eq(negative & ~self.relu),
+            scale.eq(Mux(self.floating, exponent, 0) - self.shift),
+            format.eq(self.format),
+            round.sign.eq(sign),
+            round.exponent.eq(scale),
+            round.format.eq(format),
+        ]
+        m.d.comb += self.value.eq(round.value)
+        return m

@@ -1,0 +1,16 @@
+"""Circuits of processing elements by description: what is built once a row, once a cell and once a result column."""
+
+from __future__ import annotations
+
+from ...models.pe import PE
+from . import mixpe
+from .stations import STEP, Stations
+
+__all__ = ["STEP", "Stations", "stations"]
+
+_BY_NAME = {"mixpe": mixpe.stations}
+
+
+def stations(pe: PE) -> Stations:
+    """Return the constructors of the three stations of a processing element."""
+    return _BY_NAME[pe.name](pe)

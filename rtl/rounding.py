@@ -1,0 +1,136 @@
+"""The one rounding unit: an exact sign, magnitude and exponent becomes int8, fp16 or fp32, rounded to nearest even.
+
+Formats differ in two numbers only. A result has at most `precision` significant bits, and its last bit weighs at least
+2^quantum. With that, subnormal numbers and integers are no special cases: int8 is a format of 8 significant bits that
+are never finer than 2^0. The code of a magnitude is its significand plus a multiple of 2^(precision - 1) for every
+binade above the first, so that rounding carries into the exponent, and saturation is the smaller of two codes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+
+class Target(NamedTuple):
+    """An output format: its bits, its precision, the exponent of its quantum and the code where its values end."""
+
+    bits: int
+    precision: int
+    quantum: int
+    limit: int
+
+
+INT8, FP16, FP32 = range(3)
+"""Codes of the formats, in the order of `dyad.models.pe.output.FORMATS`."""
+
+TARGETS = (Target(8, 8, 0, 0x7F), Target(16, 11, -24, 0x7C00), Target(32, 24, -149, 0x7F800000))
+
+_WIDEST = max(target.precision for target in TARGETS)
+
+
+def shift_right(m: Module, word: Value, amount: Value) -> Signal:
+    """Return `word >> amount`, where bit 0 also collects whatever was shifted out (the sticky bit)."""
+    for bit in range(len(amount)):
+        shifted = Signal(len(word), name=f"shifted_{1 << bit}")
+        lost = word[: (1 << bit) + 1].any()
+        m.d.comb += shifted.eq(Mux(amount[bit], Cat(lost, word[(1 << bit) + 1 :]), word))
+        word = shifted
+    return word
+
+
+def normalize(m: Module, word: Value) -> tuple[Signal, Signal]:
+    """Return `word` shifted left until its top bit is set, and the number of places (all ones if `word` is 0)."""
+    places = Signal(range(len(word)))
+    for bit in reversed(range(len(places))):
+        shifted = Signal(len(word), name=f"normalized_{1 << bit}")
+        m.d.comb += places[bit].eq(~word[-(1 << bit) :].any())
+        m.d.comb += shifted.eq(Mux(places[bit], word << (1 << bit), word))
+        word = shifted
+    return word, places
+
+
+class Round(wiring.Component):
+    """Rounds (-1)^sign * magnitude * 2^exponent to nearest even, once, with `latency` cycles and interval 1.
+
+    Parameters
+    ----------
+    width : bits of the magnitude, at least 25.
+
+    Ports
+    -----
+    sign : in, 1.
+    magnitude : in, `width`. Where bits were cut off below it, its bit 0 must hold the OR of them.
+    exponent : in, signed 10; weight of bit 0 of the magnitude.
+    format : in, 2; `INT8`, `FP16` or `FP32`.
+    value : out, 32, `latency` cycles later: the code in the low bits, zeros above. int8 saturates; fp16 and fp32 overflow
+        to infinity and keep the sign of what rounds to zero.
+    """
+
+    latency = 2
+
+    def __init__(self, width: int) -> None:
+        super().__init__(
+            {
+                "sign": In(1),
+                "magnitude": In(width),
+                "exponent": In(signed(10)),
+                "format": In(2),
+                "value": Out(32),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        sign = Signal()
+        format = Signal(2)
+        word = Signal.like(self.magnitude)
+        top = Signal(signed(10))  # exponent of the top bit of the word
+        normalized, places = normalize(m, self.magnitude)
+        m.d.sync += [
+            sign.eq(self.sign),
+            format.eq(self.format),
+            word.eq(normalized),
+            top.eq(self.exponent + (len(word) - 1) - places),
+        ]
+
+        # The significand moves to where its last bit weighs one quantum; below it stay the half and the sticky bit.
+        # Narrower formats spare some bits in any case, and numbers below the smallest normal one lose `depth` more.
+        spare = Signal(range(_WIDEST))
+        depth = Signal(signed(10))
+        distance = Signal(10)
+        amount = Signal(range(_WIDEST + 3))
+        kept = Signal(_WIDEST + 2)
+        m.d.comb += [
+            distance.eq(spare + Mux(depth > 0, depth, 0)),
+            amount.eq(Mux(distance < _WIDEST + 2, distance, _WIDEST + 2)),
+            kept.eq(Cat(word[: -_WIDEST - 1].any(), word[-_WIDEST - 1 :])),
+        ]
+        shifted = shift_right(m, kept, amount)
+        rounded = Signal(_WIDEST + 1)
+        binade = Signal(10)
+        m.d.comb += [
+            rounded.eq(shifted[2:] + (shifted[1] & (shifted[0] | shifted[2]))),
+            binade.eq(Mux((depth < 0) & word[-1], -depth, 0)),
+        ]
+        with m.Switch(format):
+            for code, target in enumerate(TARGETS):
+                with m.Case(code) if code != FP32 else m.Default():
+                    m.d.comb += [
+                        spare.eq(_WIDEST - target.precision),
+                        depth.eq(target.quantum + target.precision - 1 - top),
+                    ]
+                    m.d.sync += self.value.eq(_encode(target, sign, binade, rounded))
+        return m
+
+
+def _encode(target: Target, sign: Value, binade: Value, significand: Value) -> Value:
+    """Return the code of a significand, at most 2^precision, in one of the binades above the first."""
+    code = (binade << (target.precision - 1)) + significand
+    twos_complement = target == TARGETS[INT8]
+    limit = target.limit + sign if twos_complement else target.limit
+    magnitude = Mux(code < limit, code, limit)[: target.bits]
+    return Mux(sign, -magnitude, magnitude)[: target.bits] if twos_complement else Cat(magnitude[:-1], sign)

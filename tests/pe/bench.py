@@ -1,0 +1,185 @@
+"""The cocotb bench of every processing element: a small tile with its finish and output stages against the golden model.
+
+`dyad.hw.verify` starts it. A driver turns cases into one wide word for each cycle, a monitor records the results, a
+model computes them, a checker compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge
+from numpy.typing import NDArray
+
+from dyad.hw.simulate import exchange
+from dyad.models import pe as processing_elements
+from dyad.models.formats import scalar
+from dyad.models.pe import PE, Mode
+from dyad.models.pe.output import FORMATS
+
+from .cases import bounds, every_pair, random_segments
+from .model import Cases, Model
+
+
+class Driver:
+    """Lays segments out in time, and drives the stimulus, noise wherever nothing is due."""
+
+    def __init__(self, dut, pe: PE, random: np.random.Generator) -> None:
+        self.dut, self.pe, self.random = dut, pe, random
+        self.m, self.n, self.drain = exchange.inputs["geometry"]
+
+    def words(self, cases: Cases, mode: Mode) -> tuple[list[int], NDArray[np.int64]]:
+        """Return the stimulus of each cycle, and the cycles [S, m / drain] in which results are drained."""
+        steps = -(-cases.length // self.pe.lanes)
+        drains = self.m // self.drain
+        # A segment may end no sooner than the last one is drained; some come back to back, others after a pause.
+        pause = self.random.choice([0, 0, 0, 1, 3], len(cases))
+        ends = np.cumsum(np.maximum(steps * mode.interval, drains) + pause)
+        drained = ends[:, None] + np.arange(drains)
+        finish_latency, _ = exchange.inputs["latencies"]
+        stimulus = self._noise(int(drained[-1, -1]) + sum(exchange.inputs["latencies"]) + 1)
+
+        segment = np.repeat(np.arange(len(cases)), steps * mode.interval)
+        cycle = np.arange(len(segment)) - np.repeat(np.cumsum(steps * mode.interval), steps * mode.interval)
+        clock = ends[segment] + cycle
+        index = cycle + (steps * mode.interval)[segment]
+        step, plane = index // mode.interval, index % mode.interval
+        signed = (plane == mode.interval - 1) & scalar(mode.weight).signed
+        flags = (np.ones_like(index), index == 0, cycle == -1, signed, plane > 0)
+        stimulus["step"][:, 0] &= ~1
+        stimulus["step"][clock, 0] = sum(flag.astype(np.int64) << bit for bit, flag in enumerate(flags))
+        lanes = (len(cases), -1, self.pe.lanes)
+        a = cases.a.reshape(len(cases), self.m, -1, self.pe.lanes)
+        stimulus["activations"][clock] = a[segment, :, step].reshape(len(clock), -1)
+        planes = self.pe.planes(cases.q, mode).reshape(mode.interval, *lanes, self.n)
+        stimulus["weights"][clock] = planes[plane, segment, step].swapaxes(1, 2).reshape(len(clock), -1)
+
+        base = cases.base.reshape(len(cases), drains, -1)
+        for row in range(drains):
+            at = drained[:, row]
+            stimulus["drain_row"][at, 0] = row
+            stimulus["base"][at] = base[:, row]
+            for name in ("zero_point", "scale", "scaled"):
+                stimulus[name][at] = getattr(cases, name).reshape(len(cases), -1)
+            stimulus["floating"][at + finish_latency, 0] = cases.scaled
+            for name in ("relu", "multiplier", "shift", "format"):
+                stimulus[name][at + finish_latency] = getattr(cases, name).reshape(len(cases), -1)
+        return list(_pack(stimulus)), drained
+
+    def results(self, drained: NDArray, totals: NDArray, values: NDArray) -> tuple[NDArray, NDArray]:
+        """Return totals and values of every segment, [S, m, n], from those of every cycle."""
+        finish_latency, output_latency = exchange.inputs["latencies"]
+        shape = (len(drained), self.m, self.n)
+        at = drained + finish_latency
+        return totals[at].reshape(shape), values[at + output_latency].reshape(shape)
+
+    def _noise(self, cycles: int) -> dict[str, NDArray[np.int64]]:
+        return {
+            name: self.random.integers(0, 1 << bits, (cycles, count))
+            for name, (count, bits) in exchange.inputs["fields"].items()
+        }
+
+
+def _pack(stimulus: dict[str, NDArray[np.int64]]) -> Iterator[int]:
+    bits = [
+        (stimulus[name][..., None] >> np.arange(width) & 1).astype(np.uint8).reshape(len(stimulus[name]), -1)
+        for name, (_, width) in exchange.inputs["fields"].items()
+    ]
+    for word in np.packbits(np.concatenate(bits, axis=1), axis=1, bitorder="little"):
+        yield int.from_bytes(word.tobytes(), "little")
+
+
+class Monitor:
+    """Drives words one a cycle and records what the stages show in the same cycles."""
+
+    def __init__(self, dut) -> None:
+        self.dut = dut
+        self.m, self.n, self.drain = exchange.inputs["geometry"]
+
+    async def record(self, words: list[int]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """Return totals and values, [cycles, drain * n]."""
+        size = self.drain * self.n * 4
+        totals, values = bytearray(), bytearray()
+        for word in words:
+            await FallingEdge(self.dut.clk)
+            totals += int(self.dut.totals.value).to_bytes(size, "little")
+            values += int(self.dut.values.value).to_bytes(size, "little")
+            self.dut.stimulus.value = word
+        return tuple(np.frombuffer(seen, np.uint32).reshape(len(words), -1) for seen in (totals, values))
+
+
+class Checker:
+    """Compares and puts failures into words."""
+
+    def __init__(self, log, pe: PE, mode: Mode) -> None:
+        self.log, self.pe, self.mode = log, pe, mode
+        self.vectors = self.failures = 0
+        self.examples: list[str] = []
+
+    def check(self, cases: Cases, what: str, seen: NDArray[np.uint32], expected: NDArray[np.uint32]) -> None:
+        wrong = seen != expected
+        self.vectors += wrong.size
+        self.failures += int(wrong.sum())
+        for s, row, column in np.argwhere(wrong)[: 5 - len(self.examples)]:
+            name = FORMATS[cases.format[s]] if what == "value" else "fp32" if cases.scaled[s] else "int32"
+            a, q = cases.a[s, row], cases.q[s, :, column]
+            nonzero = np.flatnonzero(a * q)[:8]
+            example = (
+                f"{self.mode.name}: {what} {_text(name, seen[s, row, column])}, expected "
+                f"{_text(name, expected[s, row, column])} in {name}, row {row}, column {column}, K = {cases.length[s]}, "
+                f"a = {a[nonzero].tolist()}, w = {q[nonzero].tolist()} at k = {nonzero.tolist()}"
+            )
+            self.examples.append(example)
+            self.log.error(example)
+
+
+def _text(name: str, code: np.uint32) -> str:
+    if name == "int32":
+        return str(code.view(np.int32))
+    element = scalar(name)
+    value = element.decode(code & (1 << element.bits) - 1)
+    return f"{float(value):.9g} (code {code:#x})"
+
+
+@cocotb.test()
+async def every_mode(dut) -> None:
+    """Run all modes; the results are for the caller to judge."""
+    dut._log.info("seed %d", exchange.seed)
+    random = np.random.default_rng(exchange.seed)
+    pe_name, parameters = exchange.inputs["pe"]
+    pe = processing_elements.get(pe_name, **parameters)
+    m, n, _ = exchange.inputs["geometry"]
+    driver, monitor, model = Driver(dut, pe, random), Monitor(dut), Model(pe)
+    Clock(dut.clk, 2, "step").start()
+    dut.rst.value = 0
+    exchange.outputs["results"] = results = []
+    for mode in pe.modes:
+        batches = {
+            True: [every_pair(pe, mode, m, n)],
+            False: [
+                random_segments(pe, mode, m, n, segments=1500, steps=8, random=random),
+                random_segments(pe, mode, m, n, segments=60, steps=64, random=random),
+                bounds(pe, mode, m, n),
+            ],
+        }
+        for exhaustive, cases in batches.items():
+            checker = Checker(dut._log, pe, mode)
+            for batch in cases:
+                words, drained = driver.words(batch, mode)
+                totals, values = driver.results(drained, *await monitor.record(words))
+                expected = model.totals(batch)
+                checker.check(batch, "total", totals, expected)
+                checker.check(batch, "value", values, model.values(batch, expected))
+            results.append(
+                {
+                    "pe": pe.name,
+                    "mode": mode.name,
+                    "vectors": checker.vectors,
+                    "failures": checker.failures,
+                    "exhaustive": exhaustive,
+                    "examples": checker.examples,
+                }
+            )

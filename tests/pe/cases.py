@@ -1,0 +1,113 @@
+"""What the bench tries on a processing element: every pair of operands, and random segments full of extremes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dyad.models.formats import scalar
+from dyad.models.pe import PE, Mode
+from dyad.models.pe.output import FORMATS
+
+from .model import Cases, Model
+
+
+def plain(a: NDArray, q: NDArray, length: NDArray) -> Cases:
+    """Return cases whose totals are the sums of products as integers, and whose values are the same in fp32."""
+    flags, columns = np.zeros(len(a), np.int64), np.zeros((len(a), q.shape[2]), np.int64)
+    return Cases(
+        a,
+        q,
+        length,
+        zero_point=columns,
+        scale=columns,
+        scaled=flags,
+        base=np.zeros((len(a), a.shape[1], q.shape[2]), np.uint32),
+        relu=flags,
+        multiplier=columns + 1,
+        shift=columns,
+        format=flags + FORMATS.index("fp32"),
+    )
+
+
+def every_pair(pe: PE, mode: Mode, m: int, n: int) -> Cases:
+    """Return every activation with every weight, alone in each lane in turn."""
+    a, q = (np.arange(low, high + 1) for low, high in (_range(mode.activation), _range(mode.weight)))
+    a, q = a.reshape(-1, m), q.reshape(-1, n)
+    lane, i, j = (index.ravel() for index in np.indices((pe.lanes, len(a), len(q))))
+    alone = np.eye(pe.lanes, dtype=np.int64)[lane]
+    return plain(a[i, :, None] * alone[:, None, :], alone[:, :, None] * q[j, None, :], np.full(len(lane), pe.lanes))
+
+
+def random_segments(
+    pe: PE, mode: Mode, m: int, n: int, segments: int, steps: int, random: np.random.Generator
+) -> Cases:
+    """Return random segments of up to `steps` steps, with extremes of every operand and totals that cancel."""
+    longest = min(steps * pe.lanes, pe.longest(mode))
+    length = _numbers(random, (segments,), (1, longest))
+    inside = np.arange(steps * pe.lanes) < length[:, None]
+    product = plain(
+        _numbers(random, (segments, m, steps * pe.lanes), _range(mode.activation)) * inside[:, None, :],
+        _numbers(random, (segments, steps * pe.lanes, n), _range(mode.weight)) * inside[:, :, None],
+        length,
+    )
+    columns, results = (segments, n), (segments, m, n)
+    cases = replace(
+        product,
+        zero_point=_numbers(random, columns, _range(mode.weight)),
+        scale=_numbers(random, columns, (0, 0x7BFF)),
+        scaled=random.integers(0, 2, segments),
+        relu=random.integers(0, 2, segments),
+        multiplier=_numbers(random, columns, (0, 65535)),
+        shift=_numbers(random, columns, (0, 63)),
+        format=random.integers(0, len(FORMATS), segments),
+    )
+    integers = _numbers(random, results, (-(2**31), 2**31 - 1)) >> random.integers(0, 32, results)
+    floats = random.choice([0, 1 << 31], results) + np.where(
+        random.integers(0, 2, results),
+        _numbers(random, results, (1, 0x7F7FFFFF)),  # every finite magnitude, subnormal ones too
+        _numbers(random, results, (100 << 23, 170 << 23)),  # those near the products
+    )
+    floats = np.where(random.integers(0, 3, results), floats, _cancelling(pe, cases, random))
+    cases = replace(cases, base=np.where(cases.scaled[:, None, None], floats, integers).astype(np.uint32))
+    return replace(cases, shift=np.where(random.integers(0, 2, columns), cases.shift, _fitting(pe, cases, random)))
+
+
+def bounds(pe: PE, mode: Mode, m: int, n: int) -> Cases:
+    """Return two segments that take the accumulator as far down and up as its longest sum goes."""
+    longest = pe.longest(mode)
+    inside = np.arange(-(-longest // pe.lanes) * pe.lanes) < longest
+    low, high = _range(mode.activation)
+    weight = max(_range(mode.weight), key=abs)
+    a = np.array([low, high])[:, None, None] * np.broadcast_to(inside, (2, m, len(inside)))
+    q = weight * np.broadcast_to(inside[:, None], (2, len(inside), n))
+    return plain(a, q, np.array([longest, longest]))
+
+
+def _cancelling(pe: PE, cases: Cases, random: np.random.Generator) -> NDArray[np.int64]:
+    """Return the bits of the scaled sums with the other sign, some of them a few units in the last place away."""
+    product = Model(pe).totals(replace(cases, scaled=np.ones_like(cases.scaled))).astype(np.int64)
+    near = (product ^ 1 << 31) + random.integers(-2, 3, product.shape)
+    return np.where(product & 0x7FFFFFFF, near, 0)
+
+
+def _fitting(pe: PE, cases: Cases, random: np.random.Generator) -> NDArray[np.int64]:
+    """Return shifts with which the first row's results are around the bounds of int8."""
+    totals = Model(pe).totals(cases)[:, 0]
+    values = np.where(cases.scaled[:, None], totals.view(np.float32), totals.view(np.int32)) * cases.multiplier
+    return np.clip(np.frexp(values)[1] - random.integers(-1, 10, values.shape), 0, 63)
+
+
+def _range(name: str) -> tuple[int, int]:
+    element = scalar(name)
+    return int(element.minimum), int(element.maximum)
+
+
+def _numbers(random: np.random.Generator, shape: tuple[int, ...], limits: tuple[int, int]) -> NDArray[np.int64]:
+    """Return numbers from `limits[0]` to `limits[1]`; every third entry along the first axis holds extremes alone."""
+    low, high = limits
+    corners = random.choice([low, high, low + (high - low) // 2], shape)
+    extreme = random.random(shape[0]) < 1 / 3
+    return np.where(extreme.reshape(-1, *[1] * (len(shape) - 1)), corners, random.integers(low, high + 1, shape))

@@ -1,0 +1,67 @@
+"""What the bench tries, and what the golden arithmetic says about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dyad.models.formats import scalar
+from dyad.models.pe import PE
+from dyad.models.pe.output import FORMATS, rescale
+
+
+@dataclass(frozen=True)
+class Cases:
+    """S segments of one mode with everything that follows them; shorter segments are filled up with zeros to K.
+
+    a : activations [S, m, K]. q : weights [S, K, n]. length : products of each segment [S].
+    zero_point [S, n]; scale : fp16 codes [S, n]; scaled [S]; base : bits of the totals before, [S, m, n].
+    relu [S]; multiplier, shift [S, n]; format : codes [S].
+    """
+
+    a: NDArray[np.int64]
+    q: NDArray[np.int64]
+    length: NDArray[np.int64]
+    zero_point: NDArray[np.int64]
+    scale: NDArray[np.int64]
+    scaled: NDArray[np.int64]
+    base: NDArray[np.uint32]
+    relu: NDArray[np.int64]
+    multiplier: NDArray[np.int64]
+    shift: NDArray[np.int64]
+    format: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+
+class Model:
+    """The golden arithmetic of all segments."""
+
+    def __init__(self, pe: PE) -> None:
+        self.pe = pe
+
+    def totals(self, cases: Cases) -> NDArray[np.uint32]:
+        """Return the bits of the totals, [S, m, n]."""
+        totals = np.empty_like(cases.base)
+        for scaled, dtype in ((False, np.int32), (True, np.float32)):
+            part = cases.scaled == scaled
+            a, q = cases.a[part], cases.q[part]
+            scales = scalar("fp16").decode(cases.scale[part]) if scaled else None
+            base = cases.base[part].view(dtype)
+            sums, activation_sums = self.pe.dot(a, q), self.pe.prepare(a)
+            totals[part] = self.pe.finish(sums, activation_sums, cases.zero_point[part], scales, base).view(np.uint32)
+        return totals
+
+    def values(self, cases: Cases, totals: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Return the bits of the results that the output stage makes of `totals`, [S, m, n]."""
+        values = np.empty_like(totals)
+        for scaled, relu, format in np.ndindex(2, 2, len(FORMATS)):
+            part = (cases.scaled == scaled) & (cases.relu == relu) & (cases.format == format)
+            accumulator = totals[part].view(np.float32 if scaled else np.int32)
+            multiplier, shift = cases.multiplier[part, None, :], cases.shift[part, None, :]
+            result = rescale(accumulator, multiplier, shift, bool(relu), FORMATS[format])
+            values[part] = result.view(f"u{result.itemsize}")
+        return values

@@ -1,0 +1,129 @@
+"""The tools: simulations are built once and carry data, and what goes wrong is said in one place."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dyad.hw import doctor, files, simulate, toolchain
+from dyad.hw.simulate import SimulationError
+from dyad.hw.verilog import verilog
+from dyad.models.errors import InputError
+from dyad.tests.adder import Adder
+
+BENCH = "dyad.tests.adder_bench"
+PAIRS = [(1, 2), (255, 255), (0, 128)]
+
+
+def run(testcase="add", **options):
+    return simulate.run(Adder(8), "adder", BENCH, {"pairs": PAIRS}, testcase=testcase, **options)
+
+
+def test_data_goes_in_and_out():
+    outputs = run(seed=7)
+    assert outputs == {"totals": [3, 510, 128], "random": random.Random(7).random()}
+
+
+def test_second_run_takes_the_first_build(monkeypatch):
+    run()
+    monkeypatch.setattr(simulate, "_compile", lambda *_: pytest.fail("built again"))
+    run()
+
+
+def test_other_design_is_another_build():
+    assert simulate.run(Adder(4), "adder", BENCH, {"pairs": [(15, 15)]}, testcase="add")["totals"] == [30]
+
+
+def test_failing_bench_tells_its_reason():
+    with pytest.raises(SimulationError, match=r"adder_bench\.refuse on adder failed: the adder was given") as failure:
+        run("refuse")
+    log = re.search(r"log: (.+)\)", str(failure.value))[1]
+    assert "AssertionError" in Path(log).read_text()
+
+
+def test_simulator_that_ends_early_is_a_failure():
+    with pytest.raises(SimulationError, match=r"ended early: see .*simulation\.log"):
+        run("end")
+
+
+def test_bench_without_the_test_is_a_failure():
+    with pytest.raises(SimulationError, match="no test named 'subtract' ran"):
+        run("subtract")
+
+
+def test_design_that_does_not_build_is_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(toolchain, "BUILD", tmp_path)
+    monkeypatch.setattr(simulate, "verilog_text", lambda component, name: "module adder(; endmodule")
+    with pytest.raises(SimulationError, match=r"cannot build adder: see .*build\.log\n(.*\n)*%Error.*adder\.v"):
+        run()
+
+
+def test_waves_show_the_inside(tmp_path):
+    run(waves=tmp_path / "adder.vcd")
+    assert re.search(r"\$scope module adder .*\$var wire 9 \S+ total", (tmp_path / "adder.vcd").read_text(), re.DOTALL)
+
+
+def test_environment_is_restored():
+    before = dict(os.environ)
+    run()
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("program", toolchain.REQUIRED)
+def test_missing_program_is_named(program, monkeypatch):
+    which = toolchain.shutil.which
+    monkeypatch.setattr(toolchain.shutil, "which", lambda name: None if name == program else which(name))
+    with pytest.raises(
+        InputError, match=re.escape(f"{program} is not on PATH; get it with apt-get install {program},")
+    ):
+        toolchain.simulator_variables()
+
+
+def test_missing_libpython_is_named(monkeypatch):
+    monkeypatch.setattr(toolchain.find_libpython, "find_libpython", lambda: None)
+    with pytest.raises(InputError, match="has no shared libpython"):
+        toolchain.simulator_variables()
+
+
+def test_folder_with_a_space_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(toolchain, "BUILD", tmp_path / "my designs")
+    with pytest.raises(InputError, match="my designs' holds a space"):
+        toolchain.simulator_variables()
+
+
+def test_verilog_is_the_same_in_every_process():
+    program = (
+        "from dyad.hw.verilog import verilog; from dyad.tests.adder import Adder; print(verilog(Adder(8), 'adder'))"
+    )
+    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd="/")
+    text = verilog(Adder(8), "adder")
+    assert other.stdout.rstrip("\n") == text.rstrip("\n")
+    assert re.search(r"module adder\(.*\btotal\b", text)
+    assert os.getcwd() not in text
+
+
+def test_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "report.json"
+    files.write(path, "old")
+    monkeypatch.setattr(files.Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(InputError, match=r"cannot write .*report\.json: No space left on device"):
+        files.write(path, "new")
+    assert [each.name for each in tmp_path.iterdir()] == ["report.json"]
+    assert path.read_text() == "old"
+
+
+def test_doctor_sees_what_is_there_and_what_is_not(monkeypatch):
+    which = doctor.shutil.which
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None if name == "perl" else which(name))
+    found = {check.name: check for check in doctor.checks()}
+    assert found["perl"].version is None
+    assert "apt-get install perl" in found["perl"].advice
+    assert found["make"].version[0].isdigit()
+    assert found["verilator"].version.startswith("5.")
+    assert not found["ccache"].required
