@@ -18,7 +18,7 @@ demo: .venv/installed
 	@$(BIN)/dyad demo
 
 test: .venv/installed
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 -m "not slow"
 
 lint: .venv/installed build/lint/dyad
 	@$(BIN)/ruff check .

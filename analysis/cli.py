@@ -16,7 +16,7 @@ from .commands.verilog import verilog
 
 app = App(
     name="dyad",
-    help="Co-design of mixed-precision neural-network accelerators: value, circuit, cost and schedule of one description.",
+    help="Co-design of mixed-precision neural-network accelerators: value, circuit, cost and schedule.",
     version=lambda: metadata.version("dyad"),
 )
 for command in (doctor, formats, verify, verilog):

@@ -22,12 +22,14 @@ Json = Annotated[Path | None, Parameter(name="--json")]
 def show(columns: Iterable[str], rows: Iterable[Iterable[object]], title: str | None = None) -> None:
     """Print a table; numbers are aligned on the right, None is left empty. Only a terminal's width folds lines."""
     lines = [tuple(row) for row in rows]
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         numbers = all(isinstance(line[index], int | float) for line in lines)
         table.add_column(column, justify="right" if numbers else "left")
     for line in lines:
         table.add_row(*(_text(cell) for cell in line))
+    if title:
+        print(title)
     Console(width=None if sys.stdout.isatty() else 1000, markup=False, highlight=False).print(table)
 
 

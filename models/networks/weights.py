@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,8 @@ def load(path: Path) -> FloatNetwork:
         if node.op_type == "Conv":
             weights = weights.transpose(2, 3, 1, 0)
             image = [layer.n, layer.out_height, layer.out_width]
+        elif layer.k != prod(image):
+            raise InputError(f"node {node_name(node)} takes rows of {layer.k}, the layer before it gives {prod(image)}")
         else:
             weights = weights.T if attributes["transB"] else weights
             weights = np.moveaxis(weights.reshape(*image, layer.n), 0, -2)

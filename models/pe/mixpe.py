@@ -1,8 +1,8 @@
 """MixPE (arXiv 2411.16158): shift-and-add integer products, dequantized after the group.
 
-y = sum over groups g of s_g * (sum_k a_k q_k - z_g * sum_k a_k): scale and zero point are applied once per group, after
-the integer sum, and sum_k a_k is shared by all columns of a row (section 4 of the paper). Ours are the second cycle that
-gives 8-bit weights on the same 4-bit cells, the width of the accumulator and the float32 sum over groups.
+y = sum over groups g of s_g * (sum_k a_k q_k - z_g * sum_k a_k): scale and zero point are applied once per group,
+after the integer sum, and sum_k a_k is shared by all columns of a row (section 4 of the paper). Ours are the second
+cycle that gives 8-bit weights on the same 4-bit cells, the width of the accumulator and the float32 sum over groups.
 """
 
 from __future__ import annotations

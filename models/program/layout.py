@@ -79,6 +79,20 @@ def output_image(layer: Layer, address: int, border: int = 0) -> Image:
     )
 
 
+def output_border(layer: Layer, following: Layer | None) -> int:
+    """Return the border that the results of `layer` are stored with: the padding of the layer that reads them."""
+    if following is None or not takes(following, layer):
+        return 0
+    return following.padding
+
+
+def takes(following: Layer, layer: Layer) -> bool:
+    """Return whether the images of `following` are the results of `layer`, or those flattened."""
+    given = (layer.batch, layer.out_height, layer.out_width, layer.n)
+    flattened = (1, 1, layer.batch, layer.out_height * layer.out_width * layer.n)
+    return (following.batch, following.height, following.width, following.channels) in (given, flattened)
+
+
 @dataclass(frozen=True)
 class Placement:
     """The memory that one layer uses."""

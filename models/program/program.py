@@ -15,7 +15,17 @@ from ..errors import InputError
 from ..network import Layer
 from .blocking import Blocking, choose, round_up
 from .isa import Instruction, assemble
-from .layout import Image, Placement, input_image, output_image, pack_columns, pack_groups, pack_weights
+from .layout import (
+    Image,
+    Placement,
+    input_image,
+    output_border,
+    output_image,
+    pack_columns,
+    pack_groups,
+    pack_weights,
+    takes,
+)
 from .lower import lower
 
 if TYPE_CHECKING:
@@ -98,7 +108,7 @@ class Program:
 
 
 def compile_layers(
-    layers: Sequence[Layer], accelerator: Accelerator, blockings: Sequence[Blocking] | None = None
+    layers: Sequence[Layer], accelerator: Accelerator, border: int = 0, blockings: Sequence[Blocking] | None = None
 ) -> Program:
     """Return the program that runs `layers` one after another, each on the results of the one before.
 
@@ -106,6 +116,7 @@ def compile_layers(
     ----------
     layers : a chain; a layer's images must be the results of the layer before, or those flattened.
     accelerator : what to lower for.
+    border : border of zeros around the images that the last layer stores, in pixels.
     blockings : how to cut each layer; the best that `choose` finds when left out.
 
     Raises
@@ -122,27 +133,25 @@ def compile_layers(
         address, free = free, free + round_up(size, beat)
         return address
 
-    source = input_image(layers[0], 0)
-    source = input_image(layers[0], take(source.size))
-    placements = []
+    placements: list[Placement] = []
     for index, layer in enumerate(layers):
+        following = layers[index + 1] if index + 1 < len(layers) else None
+        if following is not None:
+            _check_chain(layer, following)
+        edge = border if following is None else output_border(layer, following)
         blocking = choose(layer, accelerator) if blockings is None else blockings[index]
-        border = 0 if index + 1 == len(layers) else layers[index + 1].padding
-        target = output_image(layer, take(output_image(layer, 0, border).size), border)
-        if index + 1 < len(layers):
-            _check_chain(layer, layers[index + 1])
+        address = placements[-1].output.address if placements else take(input_image(layer, 0).size)
+        target = output_image(layer, take(output_image(layer, 0, edge).size), edge)
         weights, columns, groups = (take(size) for size in Placement.sizes(blocking))
-        placements.append(Placement(blocking, source, target, weights, columns, groups))
-        if index + 1 < len(layers):
-            source = input_image(layers[index + 1], target.address)
+        placements.append(Placement(blocking, input_image(layer, address), target, weights, columns, groups))
     return Program(accelerator, tuple(placements), free + beat)
 
 
 def _check_chain(layer: Layer, following: Layer) -> None:
     if layer.output != "int8":
         raise InputError(f"layer {layer.name!r} gives {layer.output}, but {following.name!r} takes int8")
-    given = (layer.batch, layer.out_height, layer.out_width, layer.n)
-    taken = (following.batch, following.height, following.width, following.channels)
-    flattened = (1, 1, layer.batch, layer.out_height * layer.out_width * layer.n)
-    if taken != given and taken != flattened:
-        raise InputError(f"layer {following.name!r} takes images {taken}, but {layer.name!r} gives {given}")
+    if not takes(following, layer):
+        raise InputError(
+            f"layer {following.name!r} takes images of {following.height}x{following.width}x{following.channels}, but "
+            f"{layer.name!r} gives {layer.out_height}x{layer.out_width}x{layer.n}"
+        )

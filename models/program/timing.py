@@ -52,7 +52,11 @@ def multiply_cycles(
 
 def finish_cycles(accelerator: Accelerator, rows: int, columns: int) -> int:
     """Return the cycles from the start of a `finish` to its last write into the output buffer."""
+    return columns * row_groups(accelerator, rows) + 1 + OUTPUT_LATENCY
+
+
+def row_groups(accelerator: Accelerator, rows: int) -> int:
+    """Return how many groups of `drain` rows a column tile of `rows` rows is drained in."""
     tile = accelerator.tile
     full, rest = divmod(rows, tile.m)
-    groups = full * (tile.m // tile.drain) + -(-rest // tile.drain)
-    return columns * groups + 1 + OUTPUT_LATENCY
+    return full * (tile.m // tile.drain) + -(-rest // tile.drain)

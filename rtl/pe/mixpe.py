@@ -1,7 +1,7 @@
 """MixPE as a circuit (arXiv 2411.16158): shift-and-add cells, scale and zero point after the group.
 
-The paper adds shifted activations, one for each weight bit. Ours recodes the bits to radix-4 digits (Booth), which halves
-the terms. The arithmetic of all three stations is `dyad.models.pe.mixpe`.
+The paper adds shifted activations, one for each weight bit. Ours recodes the bits to radix-4 digits (Booth), which
+halves the terms. The arithmetic of all three stations is `dyad.models.pe.mixpe`.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ def stations(pe: PE) -> Stations:
     )
 
 
-def _terms(a: Value, weight: Value, is_signed: Value) -> list[Value]:
+def terms(a: Value, weight: Value, is_signed: Value) -> list[Value]:
     """Return numbers that sum to `a * weight`: a radix-4 Booth digit of -2..2 for each two bits of the weight.
 
     a : signed. weight : 4 bits, read as signed if `is_signed`, else as unsigned, which needs a third digit, 0 or 1.
     """
-    terms = [Mux(weight[3] & ~is_signed, a << 4, 0)]
+    products = [Mux(weight[3] & ~is_signed, a << 4, 0)]
     below: Value | int = 0
     for low, high in ((0, 1), (2, 3)):
         one = weight[low] ^ below
         two = Mux(weight[high], ~(weight[low] | below), weight[low] & below)
         multiple = Mux(one, a, Mux(two, a << 1, 0))
-        terms.append(Mux(weight[high], -multiple, multiple) << low)
+        products.append((multiple ^ weight[high].as_signed()) << low)
         below = weight[high]
-    return terms
+    # A negative multiple is its complement plus 1; the ones of both digits make one more term.
+    return [*products, Cat(weight[1], 0, weight[3])]
 
 
 class Dot(wiring.Component):
@@ -75,7 +76,7 @@ class Dot(wiring.Component):
         products = []
         for lane in range(self._lanes):
             a = self.activations.word_select(lane, 8).as_signed()
-            products += _terms(a, self.weights.word_select(lane, 4), self.step.signed)
+            products += terms(a, self.weights.word_select(lane, 4), self.step.signed)
         dot = Signal(signed(13 + self._lanes.bit_length()))
         m.d.comb += dot.eq(sum(products))
         _accumulate(m, self.step, Mux(self.step.shift, dot << 4, dot), self.result)
@@ -134,7 +135,7 @@ class Finish(wiring.Component):
     scale : in, 16; s, a finite fp16 that is not negative.
     scaled : in, 1; whether totals are float32, else int32.
     base : in, 32; the total before: bits of an int32 or of a finite float32.
-    total : out, 32, `latency` cycles later; with I = accumulator - z * activation_sum, base + I or f32(base + f32(s * I)).
+    total : out, 32, `latency` cycles later; base + I or f32(base + f32(s * I)), I = accumulator - z * activation_sum.
     """
 
     latency = 2 + Round.latency + Add.latency

@@ -24,8 +24,8 @@ class Stations(NamedTuple):
 
     Prepare : one for each row of a tile. Ports `step`, `activations`, `sum`.
     Dot : one for each cell. Ports `step`, `activations`, `weights`, `result`.
-    Finish : one for each column and drained row. Ports `accumulator`, `activation_sum`, `zero_point`, `scale`, `scaled`,
-        `base`, `total`; `latency` cycles from its inputs to its output.
+    Finish : one for each column and drained row. Ports `accumulator`, `activation_sum`, `zero_point`, `scale`,
+        `scaled`, `base`, `total`; `latency` cycles from its inputs to its output.
     """
 
     Prepare: Callable[[], wiring.Component]

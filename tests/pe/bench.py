@@ -1,4 +1,4 @@
-"""The cocotb bench of every processing element: a small tile with its finish and output stages against the golden model.
+"""The cocotb bench of every processing element: a small tile and its later stages against the golden model.
 
 `dyad.hw.verify` starts it. A driver turns cases into one wide word for each cycle, a monitor records the results, a
 model computes them, a checker compares them.
@@ -7,6 +7,7 @@ model computes them, a checker compares them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from logging import Logger
 
 import cocotb
 import numpy as np
@@ -69,12 +70,12 @@ class Driver:
                 stimulus[name][at + finish_latency] = getattr(cases, name).reshape(len(cases), -1)
         return list(_pack(stimulus)), drained
 
-    def results(self, drained: NDArray, totals: NDArray, values: NDArray) -> tuple[NDArray, NDArray]:
+    def results(self, drained: NDArray, totals: NDArray, values: NDArray) -> dict[str, NDArray[np.uint32]]:
         """Return totals and values of every segment, [S, m, n], from those of every cycle."""
         finish_latency, output_latency = exchange.inputs["latencies"]
         shape = (len(drained), self.m, self.n)
         at = drained + finish_latency
-        return totals[at].reshape(shape), values[at + output_latency].reshape(shape)
+        return {"total": totals[at].reshape(shape), "value": values[at + output_latency].reshape(shape)}
 
     def _noise(self, cycles: int) -> dict[str, NDArray[np.int64]]:
         return {
@@ -112,36 +113,39 @@ class Monitor:
 
 
 class Checker:
-    """Compares and puts failures into words."""
+    """Compares, counts and puts failures into words."""
 
-    def __init__(self, log, pe: PE, mode: Mode) -> None:
-        self.log, self.pe, self.mode = log, pe, mode
+    def __init__(self, log: Logger, mode: Mode) -> None:
+        self.log, self.mode = log, mode
         self.vectors = self.failures = 0
         self.examples: list[str] = []
 
-    def check(self, cases: Cases, what: str, seen: NDArray[np.uint32], expected: NDArray[np.uint32]) -> None:
-        wrong = seen != expected
-        self.vectors += wrong.size
-        self.failures += int(wrong.sum())
-        for s, row, column in np.argwhere(wrong)[: 5 - len(self.examples)]:
+    def check(self, cases: Cases, seen: dict[str, NDArray[np.uint32]], expected: dict[str, NDArray[np.uint32]]) -> None:
+        """Compare totals and values, each [S, m, n]; a result of which one is wrong has failed."""
+        wrong = {what: seen[what] != expected[what] for what in expected}
+        failed = np.logical_or.reduce([*wrong.values()])
+        self.vectors += failed.size
+        self.failures += int(failed.sum())
+        for s, row, column in np.argwhere(failed)[: 5 - len(self.examples)]:
+            at = s, row, column
+            what = next(what for what in wrong if wrong[what][at])
             name = FORMATS[cases.format[s]] if what == "value" else "fp32" if cases.scaled[s] else "int32"
-            a, q = cases.a[s, row], cases.q[s, :, column]
-            nonzero = np.flatnonzero(a * q)[:8]
-            example = (
-                f"{self.mode.name}: {what} {_text(name, seen[s, row, column])}, expected "
-                f"{_text(name, expected[s, row, column])} in {name}, row {row}, column {column}, K = {cases.length[s]}, "
-                f"a = {a[nonzero].tolist()}, w = {q[nonzero].tolist()} at k = {nonzero.tolist()}"
+            a, w = cases.a[s, row], cases.q[s, :, column]
+            k = np.flatnonzero(a * w)[:8]
+            self.examples.append(
+                f"{self.mode.name}: {what} {_text(name, seen[what][at])} should be {_text(name, expected[what][at])}; "
+                f"row {row}, column {column}, K = {cases.length[s]}, a = {a[k].tolist()}, w = {w[k].tolist()} at "
+                f"k = {k.tolist()}"
             )
-            self.examples.append(example)
-            self.log.error(example)
+            self.log.error(self.examples[-1])
 
 
 def _text(name: str, code: np.uint32) -> str:
+    """Return a result in words: an int32, or a code of an output format and its value."""
     if name == "int32":
         return str(code.view(np.int32))
     element = scalar(name)
-    value = element.decode(code & (1 << element.bits) - 1)
-    return f"{float(value):.9g} (code {code:#x})"
+    return f"{float(element.decode(code & (1 << element.bits) - 1)):.9g} ({name} {code:#x})"
 
 
 @cocotb.test()
@@ -166,13 +170,11 @@ async def every_mode(dut) -> None:
             ],
         }
         for exhaustive, cases in batches.items():
-            checker = Checker(dut._log, pe, mode)
+            checker = Checker(dut._log, mode)
             for batch in cases:
                 words, drained = driver.words(batch, mode)
-                totals, values = driver.results(drained, *await monitor.record(words))
-                expected = model.totals(batch)
-                checker.check(batch, "total", totals, expected)
-                checker.check(batch, "value", values, model.values(batch, expected))
+                seen = driver.results(drained, *await monitor.record(words))
+                checker.check(batch, seen, model.results(batch))
             results.append(
                 {
                     "pe": pe.name,

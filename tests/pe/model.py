@@ -43,6 +43,11 @@ class Model:
     def __init__(self, pe: PE) -> None:
         self.pe = pe
 
+    def results(self, cases: Cases) -> dict[str, NDArray[np.uint32]]:
+        """Return the bits of totals and values, each [S, m, n]."""
+        totals = self.totals(cases)
+        return {"total": totals, "value": self.values(cases, totals)}
+
     def totals(self, cases: Cases) -> NDArray[np.uint32]:
         """Return the bits of the totals, [S, m, n]."""
         totals = np.empty_like(cases.base)

@@ -1,0 +1,146 @@
+"""Networks on accelerators: cycles, energy and utilisation, layer by layer.
+
+Layers are separated by fences, so that a network takes exactly the sum of the cycles of its layers, each starting on an
+idle engine; layers of one shape are lowered and simulated once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..models.accelerator import Accelerator
+from ..models.network import Layer, Network
+from ..models.program.isa import UNITS, Instruction
+from ..models.program.layout import output_border
+from ..models.program.program import compile_layers
+from .energy import Costs, Energy, costs, energy
+from .machine import Machine, Run
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """One layer of a network, simulated.
+
+    Parameters
+    ----------
+    layer : the layer. Figures are those of one instance; `layer.count` says how many there are.
+    run : cycles and spans.
+    energy : energy by part.
+    ideal : cycles that the tile would take if every lane of every cell did useful work in every cycle.
+    """
+
+    layer: Layer
+    run: Run
+    energy: Energy
+    ideal: float
+
+    @property
+    def utilization(self) -> float:
+        """Useful multiply-accumulates over those that the tile could have done in the same cycles."""
+        return self.ideal / self.run.cycles
+
+
+@dataclass(frozen=True)
+class Result:
+    """A network on an accelerator, simulated."""
+
+    network: Network
+    accelerator: Accelerator
+    costs: Costs
+    layers: tuple[LayerResult, ...]
+
+    @property
+    def cycles(self) -> int:
+        return sum(result.run.cycles * result.layer.count for result in self.layers)
+
+    @property
+    def energy(self) -> Energy:
+        total = Energy()
+        for result in self.layers:
+            total += result.energy * result.layer.count
+        return total
+
+    @property
+    def seconds(self) -> float:
+        return self.accelerator.seconds(self.cycles)
+
+    @property
+    def utilization(self) -> float:
+        return sum(result.ideal * result.layer.count for result in self.layers) / self.cycles
+
+    def report(self) -> dict:
+        """Return the figures as plain data; cycles, MACs and energies of a layer count all its instances."""
+        return {
+            "network": self.network.name,
+            "accelerator": self.accelerator.name,
+            "cycles": self.cycles,
+            "seconds": self.seconds,
+            "energy_pj": self.energy.total,
+            "energy_from": self.costs.label,
+            "macs": self.network.macs,
+            "utilization": self.utilization,
+            "skipped": dict(self.network.skipped),
+            "layers": [
+                {
+                    "name": result.layer.name,
+                    "count": result.layer.count,
+                    "m": result.layer.m,
+                    "k": result.layer.k,
+                    "n": result.layer.n,
+                    "weight": result.layer.weight,
+                    "macs": result.layer.macs * result.layer.count,
+                    "cycles": result.run.cycles * result.layer.count,
+                    "energy_pj": result.energy.total * result.layer.count,
+                    "energy_by_part_pj": {
+                        part: value * result.layer.count for part, value in vars(result.energy).items()
+                    },
+                    "utilization": result.utilization,
+                    "busy": {unit: result.run.busy(unit) / result.run.cycles for unit in UNITS},
+                }
+                for result in self.layers
+            ],
+        }
+
+
+def simulate(
+    network: Network,
+    accelerator: Accelerator,
+    table: Costs | None = None,
+    progress: Callable[[str], None] = lambda name: None,
+) -> Result:
+    """Simulate every layer of `network` on `accelerator`.
+
+    Parameters
+    ----------
+    network : the network.
+    accelerator : the accelerator.
+    table : the cost table; the published figures when left out.
+    progress : is told the name of each layer before its simulation.
+
+    Raises
+    ------
+    InputError : if a layer does not suit the accelerator.
+    """
+    table = table or costs()
+    machine = Machine(accelerator)
+    known: dict[tuple[Layer, int], LayerResult] = {}
+    results = []
+    for layer, following in zip(network.layers, [*network.layers[1:], None], strict=True):
+        border = output_border(layer, following)
+        key = (layer.shape, border)
+        if key not in known:
+            progress(layer.name)
+            program = compile_layers([layer], accelerator, border=border)
+            known[key] = simulate_layer(machine, layer, program.instructions, table)
+        one = known[key]
+        results.append(LayerResult(layer, one.run, one.energy, one.ideal))
+    return Result(network, accelerator, table, tuple(results))
+
+
+def simulate_layer(machine: Machine, layer: Layer, instructions: Sequence[Instruction], table: Costs) -> LayerResult:
+    """Simulate the instructions of one layer."""
+    accelerator = machine.accelerator
+    interval = accelerator.pe.mode(layer.weight).interval
+    ideal = layer.macs * interval / (accelerator.tile.m * accelerator.tile.n * accelerator.k)
+    return LayerResult(layer, machine.run(instructions), energy(accelerator, instructions, table), ideal)
