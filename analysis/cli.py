@@ -9,8 +9,11 @@ from importlib import metadata
 from cyclopts import App, CycloptsError
 
 from ..models.errors import InputError
+from .commands.crosscheck import crosscheck
+from .commands.demo import demo
 from .commands.doctor import doctor
 from .commands.formats import formats
+from .commands.simulate import simulate
 from .commands.verify import verify
 from .commands.verilog import verilog
 
@@ -19,7 +22,7 @@ app = App(
     help="Co-design of mixed-precision neural-network accelerators: value, circuit, cost and schedule.",
     version=lambda: metadata.version("dyad"),
 )
-for command in (doctor, formats, verify, verilog):
+for command in (crosscheck, demo, doctor, formats, simulate, verify, verilog):
     app.command(command)
 
 
@@ -27,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process.
 
     A command returns its exit code (None: 0). Bad input, from the arguments down to the contents of files, ends as one
-    line on stderr and exit code 2. Any other exception is a defect of dyad and keeps its traceback.
+    line on stderr and exit code 2. Any other exception is a defect of dyad and keeps its traceback. Cyclopts turns an
+    interruption into exit code 130.
     """
     tokens = sys.argv[1:] if arguments is None else arguments
     try:
@@ -35,6 +39,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (InputError, CycloptsError) as error:
         print(f"dyad: error: {' '.join(str(error).split())}", file=sys.stderr)
         code = 2
-    except KeyboardInterrupt:
-        code = 130  # what a shell reports for a program that was interrupted
     sys.exit(code)

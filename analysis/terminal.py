@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..hw import files
+from .units import numeric
 
 Json = Annotated[Path | None, Parameter(name="--json")]
 """Type of the parameter that says where a command's JSON report goes."""
@@ -21,13 +22,13 @@ Json = Annotated[Path | None, Parameter(name="--json")]
 
 def show(columns: Iterable[str], rows: Iterable[Iterable[object]], title: str | None = None) -> None:
     """Print a table; numbers are aligned on the right, None is left empty. Only a terminal's width folds lines."""
-    lines = [tuple(row) for row in rows]
+    lines = [tuple(_text(cell) for cell in row) for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
-        numbers = all(isinstance(line[index], int | float) for line in lines)
+        numbers = numeric(line[index] for line in lines)
         table.add_column(column, justify="right" if numbers else "left")
     for line in lines:
-        table.add_row(*(_text(cell) for cell in line))
+        table.add_row(*line)
     if title:
         print(title)
     Console(width=None if sys.stdout.isatty() else 1000, markup=False, highlight=False).print(table)
@@ -48,7 +49,15 @@ def report(path: Path | None, content: Mapping[str, Any]) -> None:
         files.write(path, json.dumps(content, indent=2) + "\n")
 
 
-def working(message: str) -> AbstractContextManager[object]:
-    """Show `message` with a spinner on stderr for the time of a `with` block, if that is a terminal."""
+@contextmanager
+def working(message: str) -> Iterator[Callable[[str], None]]:
+    """Show `message` with a spinner on stderr for the time of a `with` block, if that is a terminal.
+
+    The block is given a function that changes the message.
+    """
     console = Console(stderr=True)
-    return console.status(message) if console.is_terminal else nullcontext()
+    if console.is_terminal:
+        with console.status(message) as status:
+            yield status.update
+    else:
+        yield lambda message: None

@@ -11,12 +11,13 @@ from amaranth.lib.wiring import In, Out
 
 from ..models import pe as processing_elements
 from ..models.pe import PE
+from ..models.pe.output import LATENCY
 from ..rtl.output import Output
 from ..rtl.pe import stations
 from ..rtl.tile import Tile
 from .simulate import run
 
-M, N, DRAIN, LANES = 4, 8, 2, 4
+M, N, DRAIN, LANES = 4, 4, 2, 4
 BENCH = "dyad.tests.pe.bench"
 
 
@@ -114,6 +115,6 @@ def verify(pe_name: str, seed: int = 0, waves: Path | None = None) -> list[dict[
         "pe": (pe_name, {"lanes": LANES}),
         "geometry": (M, N, DRAIN),
         "fields": fields(pe),
-        "latencies": (stations(pe).Finish().latency, Output.latency),
+        "latencies": (pe.finish_latency, LATENCY),
     }
     return run(TileBench(pe), f"{pe_name}_bench", BENCH, inputs, waves=waves, seed=seed)["results"]

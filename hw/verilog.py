@@ -25,4 +25,4 @@ def verilog(component: Component, name: str) -> str:
     str
         Free of source locations, so that it depends on nothing but the design and Amaranth's version.
     """
-    return back_end.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    return back_end.convert(component, name=name, strip_internal_attrs=True)

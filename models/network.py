@@ -9,6 +9,7 @@ order, channels fastest) and N = filters.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .errors import InputError
 
@@ -95,8 +96,16 @@ class Layer:
         return replace(self, name="", count=1)
 
 
-def gemm(name: str, m: int, k: int, n: int, **precision) -> Layer:
-    """Return the layer of the plain matrix product C[m, n] = A[m, k] W[k, n]."""
+def gemm(name: str, m: int, k: int, n: int, **precision: Any) -> Layer:
+    """Return the layer of the plain matrix product C[m, n] = A[m, k] W[k, n].
+
+    Raises
+    ------
+    InputError : if a size is not positive.
+    """
+    for size, value in (("M", m), ("K", k), ("N", n)):
+        if value < 1:
+            raise InputError(f"layer {name!r}: {size} is {value}, it must be at least 1")
     return Layer(name=name, channels=k, filters=n, width=m, **precision)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -80,6 +80,11 @@ class QuantizedNetwork:
     def network(self) -> Network:
         """The shapes alone."""
         return Network(self.name, tuple(layer.layer for layer in self.layers))
+
+    def batch(self, size: int) -> QuantizedNetwork:
+        """Return the same network for `size` images at once."""
+        layers = (replace(layer, layer=replace(layer.layer, batch=size)) for layer in self.layers)
+        return replace(self, layers=tuple(layers))
 
     def encode(self, images: ArrayLike) -> NDArray[np.int8]:
         """Return real images as int8 inputs, rounded to nearest even and saturated."""

@@ -24,7 +24,7 @@ class Add(wiring.Component):
     sum : out, 32, `latency` cycles later.
     """
 
-    latency = 1 + Round.latency
+    latency = 2 + Round.latency
 
     def __init__(self) -> None:
         super().__init__({"a": In(32), "b": In(32), "sum": Out(32)})
@@ -34,18 +34,19 @@ class Add(wiring.Component):
         m.submodules.round = round = Round(28)
         large = Signal(32)
         small = Signal(32)
+        distance = Signal(8)
         swap = self.a[:31] < self.b[:31]
-        m.d.comb += Cat(large, small).eq(Mux(swap, Cat(self.b, self.a), Cat(self.a, self.b)))
+        (_, a_exponent), (_, b_exponent) = unpack(self.a), unpack(self.b)
+        m.d.sync += Cat(large, small).eq(Mux(swap, Cat(self.b, self.a), Cat(self.a, self.b)))
+        m.d.sync += distance.eq(Mux(swap, b_exponent - a_exponent, a_exponent - b_exponent))
 
         # Three more bits below the significands make a difference, too, round right: half, a guard and the sticky bit.
-        (significand, exponent), (addend, lower) = unpack(large), unpack(small)
-        distance = Signal(8)
+        (significand, exponent), (addend, _) = unpack(large), unpack(small)
         amount = Signal(5)
-        m.d.comb += [distance.eq(exponent - lower), amount.eq(Mux(distance < 31, distance, 31))]
+        m.d.comb += amount.eq(Mux(distance < 32, distance, 31))
         aligned = shift_right(m, Cat(0, 0, 0, addend), amount)
         total = Signal(28)
-        subtract = large[-1] ^ small[-1]
-        m.d.comb += total.eq((significand << 3) + Mux(subtract, -aligned, aligned))
+        m.d.comb += total.eq((significand << 3) + Mux(large[-1] ^ small[-1], -aligned, aligned))
         m.d.sync += [
             round.sign.eq(large[-1] & total.any()),
             round.magnitude.eq(total),

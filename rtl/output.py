@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .float import unpack
-from .rounding import Round
+from .rounding import Round, delay
 
 
 class Output(wiring.Component):
@@ -53,16 +53,11 @@ class Output(wiring.Component):
             multiplier.eq(self.multiplier),
             round.magnitude.eq(decoded * multiplier),
         ]
-        sign = Signal()
-        scale = Signal(signed(10))
-        format = Signal(2)
-        m.d.sync += [
-            sign.eq(negative & ~self.relu),
-            scale.eq(Mux(self.floating, exponent, 0) - self.shift),
-            format.eq(self.format),
-            round.sign.eq(sign),
-            round.exponent.eq(scale),
-            round.format.eq(format),
+        exponent = Mux(self.floating, exponent, 0) - self.shift
+        m.d.comb += [
+            round.sign.eq(delay(m, negative & ~self.relu, 2)),
+            round.exponent.eq(delay(m, exponent, 2)),
+            round.format.eq(delay(m, self.format, 2)),
+            self.value.eq(round.value),
         ]
-        m.d.comb += self.value.eq(round.value)
         return m

@@ -53,6 +53,15 @@ def normalize(m: Module, word: Value) -> tuple[Signal, Signal]:
     return word, places
 
 
+def delay(m: Module, value: Value, cycles: int) -> Value:
+    """Return `value` as it was some cycles ago."""
+    for _ in range(cycles):
+        held = Signal(value.shape())
+        m.d.sync += held.eq(value)
+        value = held
+    return value
+
+
 class Round(wiring.Component):
     """Rounds (-1)^sign * magnitude * 2^exponent to nearest even, once, with `latency` cycles and interval 1.
 
@@ -70,7 +79,7 @@ class Round(wiring.Component):
         overflow to infinity and keep the sign of what rounds to zero.
     """
 
-    latency = 2
+    latency = 3
 
     def __init__(self, width: int) -> None:
         super().__init__(
@@ -85,44 +94,37 @@ class Round(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        sign = Signal()
-        format = Signal(2)
-        word = Signal.like(self.magnitude)
-        top = Signal(signed(10))  # exponent of the top bit of the word
         normalized, places = normalize(m, self.magnitude)
-        m.d.sync += [
-            sign.eq(self.sign),
-            format.eq(self.format),
-            word.eq(normalized),
-            top.eq(self.exponent + (len(word) - 1) - places),
-        ]
+
+        # How far the top bit is below that of the format's smallest normal number; negative if above.
+        depth = Signal(signed(10))
+        spare = Signal(range(_WIDEST))
+        word = Signal.like(self.magnitude)
+        with m.Switch(self.format):
+            for code, target in enumerate(TARGETS):
+                with m.Case(code) if code != FP32 else m.Default():
+                    smallest = target.quantum + target.precision - 1
+                    m.d.sync += depth.eq(smallest - (len(word) - 1) - self.exponent + places)
+                    m.d.sync += spare.eq(_WIDEST - target.precision)
+        m.d.sync += word.eq(normalized)
 
         # The significand moves to where its last bit weighs one quantum; below it stay the half and the sticky bit.
         # Narrower formats spare some bits in any case, and numbers below the smallest normal one lose `depth` more.
-        spare = Signal(range(_WIDEST))
-        depth = Signal(signed(10))
         distance = Signal(10)
-        amount = Signal(range(_WIDEST + 3))
-        kept = Signal(_WIDEST + 2)
-        m.d.comb += [
-            distance.eq(spare + Mux(depth > 0, depth, 0)),
-            amount.eq(Mux(distance < _WIDEST + 2, distance, _WIDEST + 2)),
-            kept.eq(Cat(word[: -_WIDEST - 1].any(), word[-_WIDEST - 1 :])),
-        ]
-        shifted = shift_right(m, kept, amount)
-        rounded = Signal(_WIDEST + 1)
+        amount = Signal(5)
+        m.d.comb += distance.eq(spare + Mux(depth < 0, 0, depth))
+        m.d.comb += amount.eq(Mux(distance < 32, distance, 31))
+        shifted = shift_right(m, Cat(word[: -_WIDEST - 1].any(), word[-_WIDEST - 1 :]), amount)
+        kept = Signal.like(shifted)
         binade = Signal(10)
-        m.d.comb += [
-            rounded.eq(shifted[2:] + (shifted[1] & (shifted[0] | shifted[2]))),
-            binade.eq(Mux((depth < 0) & word[-1], -depth, 0)),
-        ]
+        m.d.sync += kept.eq(shifted)
+        m.d.sync += binade.eq(Mux((depth < 0) & word[-1], -depth, 0))
+
+        rounded = kept[2:] + (kept[1] & (kept[0] | kept[2]))
+        sign, format = delay(m, self.sign, 2), delay(m, self.format, 2)
         with m.Switch(format):
             for code, target in enumerate(TARGETS):
                 with m.Case(code) if code != FP32 else m.Default():
-                    m.d.comb += [
-                        spare.eq(_WIDEST - target.precision),
-                        depth.eq(target.quantum + target.precision - 1 - top),
-                    ]
                     m.d.sync += self.value.eq(_encode(target, sign, binade, rounded))
         return m
 

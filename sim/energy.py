@@ -7,6 +7,7 @@ it comes from, and a report says which table it used.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -99,54 +100,63 @@ def energy(accelerator: Accelerator, instructions: Iterable[Instruction], table:
 
     All cells of a tile work in every step, whether or not their results are wanted: that is what the circuit does.
     """
-    tile, buffers, k = accelerator.tile, accelerator.buffers, accelerator.k
-    operation = table.operations
+    # Instructions that differ only in where their operands lie cost the same.
     beat = accelerator.memory.bytes_per_cycle
-    activation, weight, parameter, accumulator, output = (
-        table.sram_byte(getattr(buffers, part.name)) for part in fields(buffers)
-    )
-    accumulate = operation["add_32"] * accelerator.pe.accumulator_bits / 32
-    # A cell adds its k products and the accumulator; a row adds its k activations once for all columns.
-    cell = k * (operation["multiply_8x4"] + accumulate)
-    row = k * accumulate
-    word = accelerator.column_word * tile.drain
-    total = Energy()
+    alike: Counter[Instruction] = Counter()
     for code in instructions:
         match code:
-            case Load():
-                moved = code.rows * code.length
-                fill = (activation, weight, parameter)[code.buffer]
-                beats = code.rows * accelerator.memory.beats(code.offset, code.length)
-                total += Energy(buffers=moved * fill, memory=beats * beat * table.dram)
-            case Store():
-                moved = code.rows * code.length
-                beats = code.rows * accelerator.memory.beats(0, code.length)
-                total += Energy(buffers=moved * output, memory=beats * beat * table.dram)
-            case Multiply():
-                mode = accelerator.pe.modes[code.mode]
-                tiles = code.columns * -(-code.rows // tile.m)
-                steps = tiles * ((code.groups - 1) * code.steps + code.last_steps)
-                planes = steps * mode.interval
-                drained = code.columns * code.groups * row_groups(accelerator, code.rows)
-                results = drained * tile.n * tile.drain
-                add = operation["float32_add"] if code.scaled else operation["add_32"]
-                scale = operation["float32_multiply"] if code.scaled else 0.0
-                factors = tiles * code.groups if code.parameters else 0
-                zero = operation["multiply_32x16"] if code.parameters else 0.0
-                total += Energy(
-                    cells=planes * tile.m * tile.n * cell + steps * tile.m * row,
-                    finish=results * (add + scale + zero),
-                    buffers=steps * tile.m * k * activation
-                    + planes * accelerator.weight_word * weight
-                    + (factors + tiles * code.biased) * accelerator.column_word * parameter
-                    + 2 * drained * word * accumulator,
-                )
-            case Finish():
-                drained = code.columns * row_groups(accelerator, code.rows)
-                size = OUTPUT_BYTES[OUTPUTS[code.format]]
-                total += Energy(
-                    output=drained * tile.n * tile.drain * operation["multiply_32x16"],
-                    buffers=drained * (word * accumulator + accelerator.column_word * parameter)
-                    + drained * tile.n * tile.drain * size * output,
-                )
+            case Load(buffer, rows, length, offset=offset):
+                alike[Load(buffer, rows, length, 0, offset=offset % beat)] += 1
+            case Store(rows, length):
+                alike[Store(rows, length, 0)] += 1
+            case _:
+                alike[code] += 1
+    total = Energy()
+    for code, count in alike.items():
+        total += _spent(accelerator, code, table) * count
     return total
+
+
+def _spent(accelerator: Accelerator, code: Instruction, table: Costs) -> Energy:
+    """Return the energy of one instruction."""
+    tile, operation = accelerator.tile, table.operations
+    beat, column_word = accelerator.memory.bytes_per_cycle, accelerator.column_word
+    activation, weight, parameter, accumulator, output = (
+        table.sram_byte(getattr(accelerator.buffers, part.name)) for part in fields(accelerator.buffers)
+    )
+    match code:
+        case Load():
+            beats = code.rows * accelerator.memory.beats(code.offset, code.length)
+            fill = (activation, weight, parameter)[code.buffer]
+            return Energy(buffers=code.rows * code.length * fill, memory=beats * beat * table.dram)
+        case Store():
+            beats = code.rows * accelerator.memory.beats(0, code.length)
+            return Energy(buffers=code.rows * code.length * output, memory=beats * beat * table.dram)
+        case Finish():
+            drained = code.columns * row_groups(accelerator, code.rows) * tile.drain
+            written = tile.n * OUTPUT_BYTES[OUTPUTS[code.format]] * output
+            return Energy(
+                output=drained * tile.n * operation["multiply_32x16"],
+                buffers=drained * (column_word * accumulator + written) + drained // tile.drain * column_word * parameter,
+            )
+        case Multiply():
+            k, mode = accelerator.k, accelerator.pe.modes[code.mode]
+            tiles = code.columns * -(-code.rows // tile.m)
+            steps = tiles * ((code.groups - 1) * code.steps + code.last_steps)
+            planes = steps * mode.interval
+            drained = code.columns * code.groups * row_groups(accelerator, code.rows) * tile.drain
+            # A cell adds its k products and the accumulator; a row adds its k activations once for all columns.
+            accumulate = operation["add_32"] * accelerator.pe.accumulator_bits / 32
+            cells = planes * tile.m * tile.n * k * (operation["multiply_8x4"] + accumulate)
+            result = operation["float32_add"] + operation["float32_multiply"] if code.scaled else operation["add_32"]
+            if code.parameters:
+                result += operation["multiply_32x16"]
+            words = tiles * (code.parameters * code.groups + code.biased)
+            return Energy(
+                cells=cells + steps * tile.m * k * accumulate,
+                finish=drained * tile.n * result,
+                buffers=steps * tile.m * k * activation
+                + planes * accelerator.weight_word * weight
+                + words * column_word * parameter
+                + 2 * drained * column_word * accumulator,
+            )

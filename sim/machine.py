@@ -9,9 +9,9 @@ simulation takes a few events for each instruction, however many cycles that sta
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import simpy
 
@@ -32,7 +32,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """What became of a stretch of instructions.
+    """What became of some instructions.
 
     Parameters
     ----------
@@ -63,12 +63,16 @@ class _Counter:
             self._waiting.succeed()
             self._waiting = None
 
-    def get(self) -> Process:
-        if self._count:
-            self._count -= 1
-        else:
-            self._waiting = self._env.event()
-            yield self._waiting
+    def take(self) -> bool:
+        """Take one if there is one."""
+        taken = self._count > 0
+        self._count -= taken
+        return taken
+
+    def come(self) -> simpy.Event:
+        """Return the event that the next one comes; it is then taken."""
+        self._waiting = self._env.event()
+        return self._waiting
 
 
 class Machine:
@@ -81,12 +85,24 @@ class Machine:
         self.accelerator = accelerator
 
     def run(self, instructions: Iterable[Instruction]) -> Run:
-        """Execute a stretch of instructions on an idle engine; only the last may be a fence.
+        """Execute instructions on an idle engine.
+
+        What follows a fence is dispatched in the cycle that finds the engine idle: every stretch of instructions up to
+        a fence is a run of its own, and the runs follow one another without a gap.
 
         Raises
         ------
         RuntimeError : if the instructions wait for a token that nobody gives.
         """
+        spans: list[Span] = []
+        cycles = 0
+        for stretch in _stretches(instructions):
+            spans += (Span(index, cycles + start, cycles + end) for index, start, end in self._stretch(stretch))
+            cycles = max(span.end for span in spans) + 1
+        return Run(cycles, tuple(spans))
+
+    def _stretch(self, program: list[Instruction]) -> list[Span]:
+        """Return the spans of a stretch of instructions, without a fence but at its end."""
         self._env = env = simpy.Environment()
         self._queues: list[deque[Instruction]] = [deque() for _ in UNITS]
         self._filled = [_Counter(env) for _ in UNITS]
@@ -94,39 +110,43 @@ class Machine:
         self._tokens = [[_Counter(env) for _ in UNITS] for _ in UNITS]
         self._port = _Port(env)
         self._spans: list[Span] = []
-        program = list(instructions)
         env.process(self._dispatch(program))
         for index, work in enumerate((self._load, self._multiply, self._finish, self._store)):
             env.process(self._unit(index, work))
         env.run()
         if len(self._spans) < len(program):
             raise RuntimeError(f"deadlock: {len(self._spans)} of {len(program)} instructions ended; check their tokens")
-        return Run(max((span.end for span in self._spans), default=-1) + 1, tuple(self._spans))
+        return self._spans
 
     def _dispatch(self, program: list[Instruction]) -> Process:
         """Hand an instruction to its unit's queue each cycle, in order, waiting where the queue is full."""
         for instruction in program:
             index = unit(instruction)
-            yield from self._room[index].get()
+            room = self._room[index]
+            if not room.take():
+                yield room.come()
             yield self._env.timeout(1)
             self._queues[index].append(instruction)
             self._filled[index].put()
 
-    def _unit(self, index: int, work) -> Process:
+    def _unit(self, index: int, work: Callable[[Any], Process]) -> Process:
         """Execute a unit's instructions one after another."""
-        env = self._env
+        env, filled, queue = self._env, self._filled[index], self._queues[index]
         while True:
-            yield from self._filled[index].get()
-            instruction = self._queues[index][0]
+            if not filled.take():
+                yield filled.come()
+            instruction = queue[0]
             for giver in units(instruction.wait):
-                yield from self._tokens[giver][index].get()
+                tokens = self._tokens[giver][index]
+                if not tokens.take():
+                    yield tokens.come()
             start = env.now
             yield from work(instruction)  # up to the last cycle of the instruction
             self._spans.append(Span(index, start, env.now))
             yield env.timeout(1)
             for taker in units(instruction.signal):
                 self._tokens[index][taker].put()
-            self._queues[index].popleft()
+            queue.popleft()
             self._room[index].put()
 
     def _load(self, code: Load) -> Process:
@@ -155,6 +175,17 @@ class Machine:
         yield self._env.timeout(finish_cycles(self.accelerator, code.rows, code.columns))
 
 
+def _stretches(instructions: Iterable[Instruction]) -> Iterator[list[Instruction]]:
+    stretch: list[Instruction] = []
+    for instruction in instructions:
+        stretch.append(instruction)
+        if instruction.fence:
+            yield stretch
+            stretch = []
+    if stretch:
+        yield stretch
+
+
 class _Port:
     """The memory port and its arbiter: an instruction holds the port from its first request to its last."""
 
@@ -169,8 +200,10 @@ class _Port:
         """Make `requests` requests, each of which occupies the memory; ends in the cycle after the last is accepted."""
         self._asking.add(name)
         while True:
-            # Whoever asks in this cycle does so on a timeout from an earlier one; a timeout of 0 comes after it.
-            yield self._env.timeout(0)
+            if name == "load":
+                # The store goes first. Where it asks in this cycle, it does so on a timeout from an earlier one, and a
+                # timeout of 0 comes after that.
+                yield self._env.timeout(0)
             if self._owner is None and (name == "store" or "store" not in self._asking):
                 break
             yield self._released

@@ -22,6 +22,7 @@ async def add(dut) -> None:
         await FallingEdge(dut.clk)
         totals.append(int(dut.total.value))
     exchange.outputs["totals"] = totals
+    exchange.outputs["width"] = len(dut.total)
     exchange.outputs["random"] = random.Random(exchange.seed).random()
 
 

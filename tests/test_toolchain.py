@@ -13,7 +13,7 @@ import pytest
 
 from dyad.hw import doctor, files, simulate, toolchain
 from dyad.hw.simulate import SimulationError
-from dyad.hw.verilog import verilog
+from dyad.hw.verilog import netlist, verilog
 from dyad.models.errors import InputError
 from dyad.tests.adder import Adder
 
@@ -27,7 +27,7 @@ def run(testcase="add", **options):
 
 def test_data_goes_in_and_out():
     outputs = run(seed=7)
-    assert outputs == {"totals": [3, 510, 128], "random": random.Random(7).random()}
+    assert outputs == {"totals": [3, 510, 128], "width": 9, "random": random.Random(7).random()}
 
 
 def test_second_run_takes_the_first_build(monkeypatch):
@@ -37,7 +37,7 @@ def test_second_run_takes_the_first_build(monkeypatch):
 
 
 def test_other_design_is_another_build():
-    assert simulate.run(Adder(4), "adder", BENCH, {"pairs": [(15, 15)]}, testcase="add")["totals"] == [30]
+    assert simulate.run(Adder(4), "adder", BENCH, {"pairs": []}, testcase="add")["width"] == 5
 
 
 def test_failing_bench_tells_its_reason():
@@ -110,7 +110,7 @@ def test_verilog_is_the_same_in_every_process():
     text = verilog(Adder(8), "adder")
     assert other.stdout.rstrip("\n") == text.rstrip("\n")
     assert re.search(r"module adder\(.*\btotal\b", text)
-    assert os.getcwd() not in text
+    assert "adder.py" not in text + netlist(Adder(8), "adder")
 
 
 def test_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -121,6 +121,14 @@ def test_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         files.write(path, "new")
     assert [each.name for each in tmp_path.iterdir()] == ["report.json"]
     assert path.read_text() == "old"
+
+
+def test_doctor_shows_where_a_program_without_a_version_is(tmp_path, monkeypatch):
+    silent = tmp_path / "ccache"
+    silent.write_text("#!/bin/sh\n")
+    silent.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert {check.name: check.version for check in doctor.checks()}["ccache"] == str(silent)
 
 
 def test_doctor_sees_what_is_there_and_what_is_not(monkeypatch):

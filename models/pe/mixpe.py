@@ -43,7 +43,7 @@ class MixPE:
     name: ClassVar[str] = "mixpe"
     activation_bits: ClassVar[int] = 8
     plane_bits: ClassVar[int] = 4
-    finish_latency: ClassVar[int] = 7
+    finish_latency: ClassVar[int] = 10
     modes: ClassVar[tuple[Mode, ...]] = (
         Mode("int4", "int8", 1),
         Mode("uint4", "int8", 1),
@@ -153,25 +153,27 @@ class MixPE:
             chunk.
         """
         self._check(a, w)
+        (k, n), group = w.shape, w.format.group
         mode = self.mode(w.format.element.name)
-        scales = None if w.format.group is None else w.scale_values
-        bias = np.zeros(w.shape[1]) if bias is None else bias
-        if scales is None:
+        bias = np.zeros(n) if bias is None else bias
+        if group is None:
             _check_int32(w, bias)
-        elif (length := min(chunk or w.shape[0], w.format.group, w.shape[0])) > self.longest(mode):
+        elif (length := min(chunk or group, group, k)) > self.longest(mode):
             raise InputError(
                 f"mixpe: a chunk of {length} is longer than the {self.longest(mode)} products of {mode.name} that "
                 f"{self.accumulator_bits} bits hold"
             )
-        dtype = np.int32 if scales is None else np.float32
-        total = np.zeros((len(a), w.shape[1]), dtype) + bias.astype(dtype)
+        scales = None if group is None else w.scale_values
+        dtype = np.float32 if group else np.int32
+        # Adding to zeros turns a bias of -0 into +0.
+        total: NDArray = np.zeros((len(a), n), dtype) + bias.astype(dtype)
         q = w.integers()
-        for group, part in _segments(w.shape[0], w.format.group, chunk):
+        for index, part in _segments(k, group, chunk):
             total = self.finish(
                 self.dot(a[:, part], q[part]),
                 self.prepare(a[:, part]),
-                None if w.zero_points is None else w.zero_points[group],
-                None if scales is None else scales[group],
+                None if w.zero_points is None else w.zero_points[index],
+                None if scales is None else scales[index],
                 total,
             )
         return total

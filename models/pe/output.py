@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError, unknown
 
-LATENCY = 4
+LATENCY = 5
 """Cycles from an accumulator to its rounded value in the circuit (`dyad.rtl.output.Output`)."""
 
 FORMATS = ("int8", "fp16", "fp32")
@@ -51,7 +51,9 @@ def rescale(
     if format_name == "int8":
         return np.clip(np.rint(value), -128, 127).astype(np.int8)
     with np.errstate(over="ignore"):
-        return value.astype(np.float16 if format_name == "fp16" else np.float32)
+        if format_name == "fp16":
+            return value.astype(np.float16)
+        return value.astype(np.float32)
 
 
 def dyadic(real: ArrayLike) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:

@@ -128,6 +128,8 @@ class Store(NamedTuple):
 Instruction = Load | Multiply | Finish | Store
 KINDS: tuple[type[Instruction], ...] = (Load, Multiply, Finish, Store)
 
+_OPCODES = {kind: index for index, kind in enumerate(KINDS)}
+
 _TRANSFER = {"rows": 16, "length": 24, "address": 40, "stride": 32, "bank": 12, "offset": 24, "pitch": 24}
 FIELDS: dict[type[Instruction], dict[str, int]] = {
     Load: {"buffer": 2, **_TRANSFER},
@@ -167,7 +169,7 @@ FIELDS: dict[type[Instruction], dict[str, int]] = {
 
 def unit(instruction: Instruction) -> int:
     """Return the index in `UNITS` of the unit that executes `instruction` (its opcode)."""
-    return KINDS.index(type(instruction))
+    return _OPCODES[type(instruction)]
 
 
 def mask(*names: str) -> int:
@@ -175,9 +177,12 @@ def mask(*names: str) -> int:
     return sum(1 << UNITS.index(name) for name in names)
 
 
-def units(bits: int) -> list[int]:
+_MASKED = tuple(tuple(index for index in range(len(UNITS)) if bits >> index & 1) for bits in range(1 << len(UNITS)))
+
+
+def units(bits: int) -> tuple[int, ...]:
     """Return the indices of the units in a `wait` or `signal` mask."""
-    return [index for index in range(len(UNITS)) if bits >> index & 1]
+    return _MASKED[bits]
 
 
 def encode(instruction: Instruction) -> bytes:

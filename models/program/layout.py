@@ -89,8 +89,9 @@ def output_border(layer: Layer, following: Layer | None) -> int:
 def takes(following: Layer, layer: Layer) -> bool:
     """Return whether the images of `following` are the results of `layer`, or those flattened."""
     given = (layer.batch, layer.out_height, layer.out_width, layer.n)
-    flattened = (1, 1, layer.batch, layer.out_height * layer.out_width * layer.n)
-    return (following.batch, following.height, following.width, following.channels) in (given, flattened)
+    flattened = layer.out_height * layer.out_width * layer.n
+    taken = (following.batch, following.height, following.width, following.channels)
+    return taken in (given, (layer.batch, 1, 1, flattened), (1, 1, layer.batch, flattened))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...models.pe import PE
 from ..float import Add, unpack
-from ..rounding import FP32, Round
+from ..rounding import FP32, Round, delay
 from .stations import STEP, Stations
 
 
@@ -159,9 +159,9 @@ class Finish(wiring.Component):
         width = len(self.accumulator) + 1
         corrected = Signal(signed(width))
         m.d.sync += corrected.eq(self.accumulator - self.zero_point * self.activation_sum)
-        scale, scaled, base = (_delay(m, port, 1) for port in (self.scale, self.scaled, self.base))
+        scale, scaled, base = (delay(m, port, 1) for port in (self.scale, self.scaled, self.base))
 
-        m.submodules.round = round = Round(width + 11)
+        m.submodules.round = round = Round(max(width + 11, 25))
         significand, exponent = unpack(scale, precision=11, bias=15)
         m.d.comb += round.format.eq(FP32)
         m.d.sync += [
@@ -172,21 +172,13 @@ class Finish(wiring.Component):
 
         carried = Signal(32)
         m.d.sync += carried.eq(base + Mux(scaled, 0, corrected))
-        scaled = _delay(m, scaled, 1)
-        carried, scaled = _delay(m, carried, Round.latency), _delay(m, scaled, Round.latency)
+        scaled = delay(m, scaled, 1)
+        carried, scaled = delay(m, carried, Round.latency), delay(m, scaled, Round.latency)
 
         m.submodules.add = add = Add()
         m.d.comb += [
             add.a.eq(carried),
             add.b.eq(round.value),
-            self.total.eq(Mux(_delay(m, scaled, Add.latency), add.sum, _delay(m, carried, Add.latency))),
+            self.total.eq(Mux(delay(m, scaled, Add.latency), add.sum, delay(m, carried, Add.latency))),
         ]
         return m
-
-
-def _delay(m: Module, value: Value, cycles: int) -> Value:
-    for _ in range(cycles):
-        held = Signal.like(value, name_suffix="_held")
-        m.d.sync += held.eq(value)
-        value = held
-    return value

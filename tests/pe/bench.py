@@ -109,7 +109,8 @@ class Monitor:
             totals += int(self.dut.totals.value).to_bytes(size, "little")
             values += int(self.dut.values.value).to_bytes(size, "little")
             self.dut.stimulus.value = word
-        return tuple(np.frombuffer(seen, np.uint32).reshape(len(words), -1) for seen in (totals, values))
+        shape = len(words), self.drain * self.n
+        return np.frombuffer(totals, np.uint32).reshape(shape), np.frombuffer(values, np.uint32).reshape(shape)
 
 
 class Checker:

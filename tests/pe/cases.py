@@ -16,7 +16,8 @@ from .model import Cases, Model
 
 def plain(a: NDArray, q: NDArray, length: NDArray) -> Cases:
     """Return cases whose totals are the sums of products as integers, and whose values are the same in fp32."""
-    flags, columns = np.zeros(len(a), np.int64), np.zeros((len(a), q.shape[2]), np.int64)
+    flags: NDArray[np.int64] = np.zeros(len(a), np.int64)
+    columns: NDArray[np.int64] = np.zeros((len(a), q.shape[2]), np.int64)
     return Cases(
         a,
         q,
@@ -34,8 +35,8 @@ def plain(a: NDArray, q: NDArray, length: NDArray) -> Cases:
 
 def every_pair(pe: PE, mode: Mode, m: int, n: int) -> Cases:
     """Return every activation with every weight, alone in each lane in turn."""
-    a, q = (np.arange(low, high + 1) for low, high in (_range(mode.activation), _range(mode.weight)))
-    a, q = a.reshape(-1, m), q.reshape(-1, n)
+    ranges = _range(mode.activation), _range(mode.weight)
+    a, q = (np.arange(low, high + 1).reshape(-1, size) for (low, high), size in zip(ranges, (m, n), strict=True))
     lane, i, j = (index.ravel() for index in np.indices((pe.lanes, len(a), len(q))))
     alone = np.eye(pe.lanes, dtype=np.int64)[lane]
     return plain(a[i, :, None] * alone[:, None, :], alone[:, :, None] * q[j, None, :], np.full(len(lane), pe.lanes))
@@ -76,14 +77,13 @@ def random_segments(
 
 
 def bounds(pe: PE, mode: Mode, m: int, n: int) -> Cases:
-    """Return two segments that take the accumulator as far down and up as its longest sum goes."""
+    """Return two segments that take the sums as far up and down as they go, before and after the zero point."""
     longest = pe.longest(mode)
     inside = np.arange(-(-longest // pe.lanes) * pe.lanes) < longest
-    low, high = _range(mode.activation)
-    weight = max(_range(mode.weight), key=abs)
-    a = np.array([low, high])[:, None, None] * np.broadcast_to(inside, (2, m, len(inside)))
+    zero_point, weight = sorted(_range(mode.weight), key=abs)
+    a = np.array(_range(mode.activation))[:, None, None] * np.broadcast_to(inside, (2, m, len(inside)))
     q = weight * np.broadcast_to(inside[:, None], (2, len(inside), n))
-    return plain(a, q, np.array([longest, longest]))
+    return replace(plain(a, q, np.array([longest, longest])), zero_point=np.full((2, n), zero_point))
 
 
 def _cancelling(pe: PE, cases: Cases, random: np.random.Generator) -> NDArray[np.int64]:

@@ -1,0 +1,177 @@
+# amaranth: UnusedElaboratable=no
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dyad.hw import verify as verification
+from dyad.models import pe as processing_elements
+from dyad.models.errors import InputError
+from dyad.models.formats import grouped, scalar
+from dyad.models.pe import MixPE
+from dyad.models.qtensor import QTensor
+from dyad.rtl.pe import mixpe
+from dyad.rtl.tile import Tile
+
+
+def weights(random, element, k, n, group=None, zero_point=False):
+    """Random codes with every scale and zero point that the format allows, not those of a quantizer."""
+    form = grouped(element, group, zero_point)
+    groups = 1 if group is None else -(-k // group)
+    scales = random.integers(0, 0x7C00, (groups, n)) if group else np.ones((1, n), np.int64)
+    low, high = int(form.element.minimum), int(form.element.maximum)
+    points = random.integers(low, high + 1, (groups, n)) if zero_point else None
+    return QTensor(random.integers(0, 1 << form.element.bits, (k, n)).astype(np.uint8), form, scales, points, 0)
+
+
+def naive(a, w, bias, chunk):
+    """One element at a time: Python integers within a segment, NumPy float32 scalars between segments."""
+    group = w.format.group
+    size = min(group or w.shape[0], chunk or w.shape[0])
+    q, scales = w.integers(), w.scale_values
+    result = np.empty((len(a), w.shape[1]), np.float32 if group else np.int32)
+    for row, column in np.ndindex(result.shape):
+        total = np.float32(bias[column]) if group else int(bias[column])
+        k = 0
+        while k < w.shape[0]:
+            index = k // group if group else 0
+            end = min(k + size, (index + 1) * group if group else w.shape[0], w.shape[0])
+            zero = 0 if w.zero_points is None else int(w.zero_points[index, column])
+            segment = sum(int(a[row, i]) * (int(q[i, column]) - zero) for i in range(k, end))
+            total = total + np.float32(float(scales[index, column]) * segment) if group else total + segment
+            k = end
+        result[row, column] = total
+    return result
+
+
+@pytest.mark.parametrize("zero_point", [False, True])
+@pytest.mark.parametrize("element", ["int1", "int3", "int4", "uint2", "uint4", "int5", "int8", "uint6", "uint8"])
+def test_accumulate_equals_the_naive_sum(element, zero_point):
+    random = np.random.default_rng(4)
+    pe = MixPE(lanes=4)
+    for m, k, n, group, chunk in [(3, 40, 5, None, None), (2, 70, 3, 32, None), (1, 70, 1, 32, 12), (2, 5, 2, 64, 3)]:
+        w = weights(random, element, k, n, group, zero_point)
+        a = random.integers(-128, 128, (m, k)).astype(np.int8)
+        bias = random.integers(-(2**20), 2**20, n).astype(np.float32 if group else np.int32)
+        result = pe.accumulate(a, w, bias, chunk)
+        expected = naive(a, w, bias, chunk)
+        assert result.dtype == expected.dtype
+        assert result.view(np.uint32).tolist() == expected.view(np.uint32).tolist()
+
+
+def test_the_order_of_chunks_matters_only_with_scales():
+    random = np.random.default_rng(5)
+    pe, a = MixPE(lanes=4), random.integers(-128, 128, (4, 256))
+    channel, group = weights(random, "int4", 256, 8), weights(random, "int4", 256, 8, group=128)
+    assert np.array_equal(pe.accumulate(a, channel), pe.accumulate(a, channel, chunk=12))
+    assert not np.array_equal(pe.accumulate(a, group), pe.accumulate(a, group, chunk=12))
+
+
+def test_minus_zero_does_not_survive():
+    w = weights(np.random.default_rng(6), "int4", 4, 1, group=4)
+    total = MixPE().accumulate(np.zeros((1, 4), np.int8), w, np.array([-0.0], np.float32))
+    assert not np.signbit(total).any()
+
+
+def test_modes():
+    pe = MixPE(lanes=4)
+    assert [(mode.name, mode.interval) for mode in pe.modes] == [
+        ("int4xint8", 1),
+        ("uint4xint8", 1),
+        ("int8xint8", 2),
+        ("uint8xint8", 2),
+    ]
+    for kind in ("int", "uint"):
+        for bits in range(1, 9):
+            assert pe.mode(f"{kind}{bits}").weight == f"{kind}{4 if bits <= 4 else 8}"
+    for wrong in ("int9", "e2m1", "fp16"):
+        with pytest.raises(InputError, match=f"takes weights of int1..int8 and uint1..uint8, not {wrong}"):
+            pe.mode(wrong)
+
+
+def test_the_longest_sum_just_fits():
+    for bits in (20, 24):
+        pe = MixPE(accumulator_bits=bits)
+        for mode in pe.modes:
+            element = scalar(mode.weight)
+            extreme = 128 * int(max(-element.minimum, element.maximum))
+            assert pe.longest(mode) * extreme < 2 ** (bits - 1) <= (pe.longest(mode) + 1) * extreme
+
+
+@pytest.mark.parametrize("mode", MixPE.modes, ids=lambda mode: mode.name)
+def test_planes_put_the_weights_together_again(mode):
+    element = scalar(mode.weight)
+    q = np.arange(int(element.minimum), int(element.maximum) + 1)
+    planes = MixPE().planes(q, mode).astype(np.int64)
+    assert planes.shape == (mode.interval, len(q))
+    top = scalar("int4" if element.signed else "uint4").integers(planes[-1])
+    assert np.array_equal(top if mode.interval == 1 else planes[0] + 16 * top, q)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: MixPE(lanes=0), "lanes is 0, it must be at least 1"),
+        (lambda: MixPE(accumulator_bits=18), "18 bits holds 127 products of int4xint8, not a group of 128"),
+        (lambda: processing_elements.get("mixpa"), "unknown processing element 'mixpa'; did you mean mixpe"),
+        (lambda: processing_elements.get("mixpe", lane=4), "unknown parameter of mixpe 'lane'; did you mean lanes"),
+        (lambda: Tile(MixPE(), 6, 4, 4), "m = 6 rows cannot drain 4 rows at a time"),
+    ],
+)
+def test_descriptions_refuse(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("a", "w", "chunk", "message"),
+    [
+        ((2, 9), (8, 2, None), None, r"activations of shape \(2, 9\) do not multiply weights of shape \(8, 2\)"),
+        ((1, 70000), (70000, 1, None), None, "K = 70000 products of uint8 could sum to 2284800000"),
+        (
+            (1, 600),
+            (600, 1, 600),
+            None,
+            "a chunk of 600 is longer than the 257 products of uint8xint8 that 24 bits hold",
+        ),
+        ((1, 600), (600, 1, 600), 300, "a chunk of 300 is longer"),
+    ],
+)
+def test_accumulate_refuses(a, w, chunk, message):
+    tensor = weights(np.random.default_rng(7), "uint8", *w)
+    with pytest.raises(InputError, match=message):
+        MixPE().accumulate(np.zeros(a, np.int8), tensor, chunk=chunk)
+
+
+def test_accumulate_refuses_activations_beyond_int8():
+    with pytest.raises(InputError, match=r"activation 128 is outside int8, -128..127"):
+        MixPE().accumulate(np.array([[128]]), weights(np.random.default_rng(8), "int4", 1, 1))
+
+
+def test_the_machine_knows_the_latency_of_the_circuit():
+    assert mixpe.Finish.latency == MixPE.finish_latency
+
+
+def test_circuit_equals_golden_arithmetic():
+    results = verification.verify("mixpe", seed=9)
+    assert {(result["mode"], result["exhaustive"]) for result in results} == {
+        (mode.name, exhaustive) for mode in MixPE.modes for exhaustive in (True, False)
+    }
+    for result in results:
+        assert result["failures"] == 0, result["examples"]
+        pairs = 256 * (16 if "4x" in result["mode"] else 256)
+        assert result["vectors"] == pairs * verification.LANES or not result["exhaustive"]
+
+
+def test_the_bench_sees_one_wrong_bit_of_one_weight(monkeypatch):
+    """The exhaustive part finds exactly the products of the weight that is wrong."""
+    for name, value in {"M": 2, "DRAIN": 1, "LANES": 1}.items():
+        monkeypatch.setattr(verification, name, value)
+    right = mixpe.terms
+    monkeypatch.setattr(mixpe, "terms", lambda a, weight, signed: right(a, weight ^ (weight == 5), signed))
+    results = verification.verify("mixpe", seed=10)
+    assert all(result["failures"] for result in results)
+    first = results[0]
+    assert (first["mode"], first["exhaustive"], first["failures"]) == ("int4xint8", True, 255)
+    assert "total -512 should be -640" in first["examples"][0]
+    assert "a = [-128], w = [5]" in first["examples"][0]
