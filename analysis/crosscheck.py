@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +105,8 @@ def random_values(layer: Layer, rng: np.random.Generator) -> tuple[QuantizedLaye
     weights = QTensor(codes, kind, kind.scale.encode(rng.uniform(0, 2, shape)), zero_points, axis=0)
     images = rng.integers(-128, 128, (layer.batch, layer.height, layer.width, layer.channels)).astype(np.int8)
     typical = 74 * np.sqrt(layer.k) * 2**element.bits / 3
-    bias = rng.normal(0, typical, layer.n).astype(np.int32 if layer.group is None else np.float32)
+    kind_of_sum: Any = np.int32 if layer.group is None else np.float32
+    bias = rng.normal(0, typical, layer.n).astype(kind_of_sum)
     multiplier, shift = dyadic(rng.uniform(0.2, 2, layer.n) * 80 / typical)
     return QuantizedLayer(layer, weights, bias, multiplier, shift), images
 

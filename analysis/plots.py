@@ -137,8 +137,8 @@ def roofline(results: Sequence[Result]) -> Figure:
         operations = np.array([2.0 * one.layer.macs for one in result.layers])
         intensity = operations / [one.energy.memory / table.dram for one in result.layers]
         speed = operations / [accelerator.seconds(one.run.cycles) for one in result.layers]
-        label = {"label": result.network.name, "edgecolors": "white"}
-        axes.scatter(intensity, speed, s=36, color=colour, marker=marker, alpha=0.75, zorder=3, **label)
+        style: dict[str, Any] = {"color": colour, "marker": marker, "edgecolors": "white", "alpha": 0.75, "zorder": 3}
+        axes.scatter(intensity, speed, s=36, label=result.network.name, **style)
         if len(result.layers) <= NAMED:
             for one, x, y in zip(result.layers, intensity, speed, strict=True):
                 _note(axes, one.layer.name, (x, y), (6, -9), color=colour)
@@ -169,20 +169,12 @@ def timeline(run: Run) -> Figure:
     axes = figure.subplots()
     for index, (unit, colour) in enumerate(UNIT_COLOURS.items()):
         spans = np.array([(span.start, span.end + 1) for span in run.spans if span.unit == index]).reshape(-1, 2)
+        edge = "white"
         if len(run.spans) > DISTINCT:
-            spans = _merged(spans, run.cycles / 2000)
-        edge = "none" if len(run.spans) > DISTINCT else "white"
+            spans, edge = _merged(spans, run.cycles / 2000), "none"
         bars = [(start, end - start) for start, end in spans]
         axes.broken_barh(bars, (index - 0.36, 0.72), facecolors=colour, edgecolor=edge, linewidth=0.6)
-        busy = run.busy(unit) / run.cycles
-        axes.annotate(
-            f"{busy:.0%}",
-            (1, index),
-            (4, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-        )
+        _note(axes, f"{run.busy(unit) / run.cycles:.0%}", (run.cycles, index), (4, 0), va="center")
     axes.set(yticks=range(len(UNITS)), yticklabels=UNITS, ylim=(len(UNITS) - 0.5, -0.5), xlim=(0, run.cycles))
     axes.set_xlabel("cycle")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import Out, connect, flipped
 from numpy.typing import NDArray
 
 from ..models.accelerator import Accelerator, Memory

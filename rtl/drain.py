@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, Signature
@@ -21,8 +23,8 @@ class Drain(wiring.Component):
     segment : as in `Issue`, seen from the other side. `ready` is low for max(row_groups, finish latency + 2) cycles
         from the cycle after `valid`, less one: then the next segment's results may overwrite this one's, and its
         totals read what this one's have written.
-    parameter : read port of the parameter scratchpad, [n] words of 32 bits. Word of scales and zero points: fp16 in bits
-        15..0, zero point in bits 24..16.
+    parameter : read port of the parameter scratchpad, [n] words of 32 bits. Word of scales and zero points: fp16 in
+        bits 15..0, zero point in bits 24..16.
     row : out, the group of rows that the tile is to show.
     results, sums : in, the tile's, in the same cycle.
     read : read port of the accumulator buffer, [drain][n] words of 32 bits.
@@ -106,7 +108,7 @@ class Drain(wiring.Component):
             stages[0].address.eq(address),
             stages[0].final.eq(active.final & (left == 1)),
         ]
-        m.d.sync += [after.eq(before) for before, after in zip(stages, stages[1:], strict=False)]
+        m.d.sync += [after.eq(before) for before, after in pairwise(stages)]
         for d in range(tile.drain):
             for column in range(tile.n):
                 m.submodules[f"finish_{d}_{column}"] = finish = self._finish()

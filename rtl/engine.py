@@ -16,7 +16,7 @@ tile needs no skew and a step costs the same whatever m and n are; the price is 
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Signal, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
@@ -145,7 +145,9 @@ class Engine(wiring.Component):
             ]
 
         for bank in range(tile.drain):
-            m.submodules[f"outputs_{bank}"] = outputs = Memory(shape=unsigned(8 * words), depth=depths["output"], init=[])
+            m.submodules[f"outputs_{bank}"] = outputs = Memory(
+                shape=unsigned(8 * words), depth=depths["output"], init=[]
+            )
             write, read = outputs.write_port(granularity=8 * words // SLICES), outputs.read_port()
             m.d.comb += [
                 write.en.eq(finish.write.enable),

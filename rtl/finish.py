@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, Signature
@@ -115,7 +117,7 @@ class FinishUnit(wiring.Component):
             stages[0].enable.eq(width << quarter[:2]),
             stages[0].final.eq((left == 1) & last_row & last_column),
         ]
-        m.d.sync += [after.eq(before) for before, after in zip(stages, stages[1:], strict=False)]
+        m.d.sync += [after.eq(before) for before, after in pairwise(stages)]
         for d in range(tile.drain):
             values = []
             for column in range(tile.n):

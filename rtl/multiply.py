@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import exact_log2
 
 from ..models.accelerator import Accelerator
-from ..models.formats import parse
+from ..models.formats import scalar
 from ..models.program.isa import Multiply
 from .layouts import UnitSignature
 from .pe import STEP
@@ -42,7 +42,8 @@ class Issue(wiring.Component):
     start, command : as in `UnitSignature`. The first step is issued in the cycle after `start`.
     read : `enable` out; `activation` out, in steps of k activations; `weight` out, in words.
     step : out, `STEP`, in the cycle of the read.
-    segment : `valid` out with the last step of a segment, `payload` out, `SEGMENT`; `ready` in: last steps may be issued.
+    segment : `valid` out with the last step of a segment, `payload` out, `SEGMENT`; `ready` in, last steps may be
+        issued.
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
@@ -63,7 +64,7 @@ class Issue(wiring.Component):
         command, tile, modes = self.command, self._accelerator.tile, self._accelerator.pe.modes
         row_groups = tile.m // tile.drain
         two_planes = Array(int(mode.interval == 2) for mode in modes)[command.mode]
-        is_signed = Array(int(parse(mode.weight).signed) for mode in modes)[command.mode]
+        is_signed = Array(int(scalar(mode.weight).signed) for mode in modes)[command.mode]
 
         # The place in the loop nest: column tile, row tile, segment, step, plane.
         columns, rows = Signal(12), Signal(16)

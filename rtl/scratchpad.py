@@ -22,9 +22,7 @@ class ScratchpadWrite(Signature):
     """
 
     def __init__(self, beat: int) -> None:
-        super().__init__(
-            {"enable": In(1), "bank": In(12), "address": In(24), "data": In(8 * beat), "mask": In(beat)}
-        )
+        super().__init__({"enable": In(1), "bank": In(12), "address": In(24), "data": In(8 * beat), "mask": In(beat)})
 
 
 class Scratchpad(wiring.Component):

@@ -137,7 +137,8 @@ def _spent(accelerator: Accelerator, code: Instruction, table: Costs) -> Energy:
             written = tile.n * OUTPUT_BYTES[OUTPUTS[code.format]] * output
             return Energy(
                 output=drained * tile.n * operation["multiply_32x16"],
-                buffers=drained * (column_word * accumulator + written) + drained // tile.drain * column_word * parameter,
+                buffers=drained * (column_word * accumulator + written)
+                + drained // tile.drain * column_word * parameter,
             )
         case Multiply():
             k, mode = accelerator.k, accelerator.pe.modes[code.mode]

@@ -110,9 +110,10 @@ class Machine:
         self._tokens = [[_Counter(env) for _ in UNITS] for _ in UNITS]
         self._port = _Port(env)
         self._spans: list[Span] = []
+        self._work: tuple[Callable[[Any], Process], ...] = (self._load, self._multiply, self._finish, self._store)
         env.process(self._dispatch(program))
-        for index, work in enumerate((self._load, self._multiply, self._finish, self._store)):
-            env.process(self._unit(index, work))
+        for index in range(len(UNITS)):
+            env.process(self._unit(index))
         env.run()
         if len(self._spans) < len(program):
             raise RuntimeError(f"deadlock: {len(self._spans)} of {len(program)} instructions ended; check their tokens")
@@ -129,9 +130,9 @@ class Machine:
             self._queues[index].append(instruction)
             self._filled[index].put()
 
-    def _unit(self, index: int, work: Callable[[Any], Process]) -> Process:
+    def _unit(self, index: int) -> Process:
         """Execute a unit's instructions one after another."""
-        env, filled, queue = self._env, self._filled[index], self._queues[index]
+        env, filled, queue, work = self._env, self._filled[index], self._queues[index], self._work[index]
         while True:
             if not filled.take():
                 yield filled.come()
@@ -140,9 +141,9 @@ class Machine:
                 tokens = self._tokens[giver][index]
                 if not tokens.take():
                     yield tokens.come()
-            start = env.now
+            start = int(env.now)
             yield from work(instruction)  # up to the last cycle of the instruction
-            self._spans.append(Span(index, start, env.now))
+            self._spans.append(Span(index, start, int(env.now)))
             yield env.timeout(1)
             for taker in units(instruction.signal):
                 self._tokens[index][taker].put()
@@ -166,9 +167,7 @@ class Machine:
     def _multiply(self, code: Multiply) -> Process:
         mode = self.accelerator.pe.modes[code.mode]
         yield self._env.timeout(
-            multiply_cycles(
-                self.accelerator, mode, code.rows, code.columns, code.groups, code.steps, code.last_steps
-            )
+            multiply_cycles(self.accelerator, mode, code.rows, code.columns, code.groups, code.steps, code.last_steps)
         )
 
     def _finish(self, code: Finish) -> Process:
@@ -209,7 +208,7 @@ class _Port:
             yield self._released
         self._owner = name
         self._asking.remove(name)
-        last = max(self._env.now, self._ready) + (requests - 1) * occupied
+        last = max(int(self._env.now), self._ready) + (requests - 1) * occupied
         self._ready = last + occupied
         yield self._env.timeout(last + 1 - self._env.now)
         self._owner = None

@@ -13,7 +13,6 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.handle import SimHandleBase
 from cocotb.triggers import RisingEdge
 
 from dyad.hw.simulate import exchange
@@ -28,7 +27,7 @@ PATIENCE = 100_000
 class Driver:
     """Offers the instructions, one after another, without a pause."""
 
-    def __init__(self, dut: SimHandleBase, instructions: list[int]) -> None:
+    def __init__(self, dut: Any, instructions: list[int]) -> None:
         self._payload, self._valid = dut.instructions__payload, dut.instructions__valid
         self._left = deque(instructions)
         self._offer()
@@ -51,7 +50,7 @@ class Driver:
 class MemoryModel:
     """The memory, with the timing of `models.accelerator.Memory`, and stalls on top where a test asks for them."""
 
-    def __init__(self, dut: SimHandleBase, timing: Memory, contents: np.ndarray, stalls: float, seed: int) -> None:
+    def __init__(self, dut: Any, timing: Memory, contents: np.ndarray, stalls: float, seed: int) -> None:
         self._dut, self._timing, self._stalls = dut, timing, stalls
         self._random = random.Random(seed)
         beat = timing.bytes_per_cycle
@@ -68,7 +67,7 @@ class MemoryModel:
         if self._accepting and request_valid:
             self._accept(cycle)
         if self._writing:
-            due, address = self._writes[0]
+            _, address = self._writes[0]
             assert write_valid or self._stalls, f"cycle {cycle}: the engine has no beat for its write to {address:#x}"
             if write_valid:
                 self._writes.popleft()
@@ -143,7 +142,7 @@ class Monitor:
         self.last = cycle
 
 
-async def execute(dut: SimHandleBase, job: dict[str, Any], seed: int) -> tuple[np.ndarray, int, list]:
+async def execute(dut: Any, job: dict[str, Any], seed: int) -> tuple[np.ndarray, int, list]:
     """Run one program on the idle engine; return the memory afterwards, the cycles and the spans."""
     driver = Driver(dut, job["instructions"])
     memory = MemoryModel(dut, job["timing"], job["memory"], job["stalls"], seed)
@@ -166,7 +165,7 @@ async def execute(dut: SimHandleBase, job: dict[str, Any], seed: int) -> tuple[n
 
 
 @cocotb.test()
-async def programs(dut: SimHandleBase) -> None:
+async def programs(dut: Any) -> None:
     """Run the programs in `exchange.inputs`, one after another, after one reset."""
     dut.rst.value = 1
     dut.instructions__valid.value = 0

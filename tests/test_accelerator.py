@@ -70,7 +70,7 @@ def test_a_bad_file_is_named(tmp_path: Path, old: str, new: str, message: str) -
 def test_files_that_are_no_accelerators(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown accelerator 'edgy'; did you mean edge"):
         accelerator.load("edgy")
-    with pytest.raises(InputError, match="missing.yaml: cannot be read: No such file or directory"):
+    with pytest.raises(InputError, match=r"missing\.yaml: cannot be read: No such file or directory"):
         accelerator.load(tmp_path / "missing.yaml")
     (tmp_path / "list.yaml").write_text("- 1\n")
     with pytest.raises(InputError, match="an accelerator file is a mapping with the keys name, pe, tile"):
@@ -95,6 +95,8 @@ def test_parts_are_checked_without_a_file_too() -> None:
         Tile(4, 0)
 
 
-@pytest.mark.parametrize(("offset", "length", "beats"), [(0, 1, 1), (0, 4, 1), (0, 5, 2), (3, 1, 1), (3, 2, 2), (5, 8, 3)])
+@pytest.mark.parametrize(
+    ("offset", "length", "beats"), [(0, 1, 1), (0, 4, 1), (0, 5, 2), (3, 1, 1), (3, 2, 2), (5, 8, 3)]
+)
 def test_beats_count_from_the_beat_that_the_run_starts_in(offset: int, length: int, beats: int) -> None:
     assert Memory(4, 0, 0).beats(offset, length) == beats

@@ -1,4 +1,4 @@
-"""The machine by itself: durations that can be counted by hand, tokens, queues, fences. `test_engine` holds it to the RTL."""
+"""The machine by itself: durations that can be counted by hand, tokens, queues, fences."""
 
 from __future__ import annotations
 
@@ -58,9 +58,10 @@ def test_a_multiply_is_as_long_as_its_steps_or_its_drains() -> None:
         7, FINISH + 2
     )
     # Segments of one step follow one another as fast as the finish station's latency allows.
-    assert multiply_cycles(TINY, mode, rows=8, columns=3, groups=2, steps=1, last_steps=1) == 1 + 11 * (
-        FINISH + 2
-    ) + drain + 4
+    assert (
+        multiply_cycles(TINY, mode, rows=8, columns=3, groups=2, steps=1, last_steps=1)
+        == 1 + 11 * (FINISH + 2) + drain + 4
+    )
 
 
 def segments(machine, rows: int, columns: int, groups: int, steps: int, last_steps: int, interval: int) -> int:
@@ -136,11 +137,8 @@ def test_layers_behind_fences_take_the_sum_of_their_cycles() -> None:
 
 def test_a_faster_memory_is_never_slower() -> None:
     layer = gemm("bound", 40, 64, 40)
-    cycles = [
-        Machine(machine).run(compile_layers([layer], machine).instructions).cycles
-        for latency in (0, 10, 100)
-        if (machine := replace(TINY, memory=replace(TINY.memory, latency=latency)))
-    ]
+    machines = [replace(TINY, memory=replace(TINY.memory, latency=latency)) for latency in (0, 10, 100)]
+    cycles = [Machine(machine).run(compile_layers([layer], machine).instructions).cycles for machine in machines]
     assert cycles == sorted(cycles)
 
 

@@ -43,9 +43,10 @@ def test_layers_of_one_shape_are_simulated_once() -> None:
 
 
 def test_utilisation_is_useful_products_over_possible_ones() -> None:
-    result = simulate(Network("full", (gemm("full", 64, 4096, 64, output="int8"),)), replace(
-        EDGE, memory=replace(EDGE.memory, bytes_per_cycle=16, latency=0, burst_overhead=0)
-    ))
+    result = simulate(
+        Network("full", (gemm("full", 64, 4096, 64, output="int8"),)),
+        replace(EDGE, memory=replace(EDGE.memory, bytes_per_cycle=16, latency=0, burst_overhead=0)),
+    )
     (layer,) = result.layers
     assert layer.ideal == 64 * 4096 * 64 / 1024
     assert result.utilization == layer.ideal / result.cycles
@@ -71,7 +72,9 @@ def test_energy_of_single_instructions() -> None:
     finish = Finish(0, rows=5, columns=2, accumulator=0, parameter=0, output=0, pitch=1)
     spent = energy(TINY, [finish], TABLE)
     assert spent.output == pytest.approx(2 * 5 * 4 * op["multiply_32x16"])
-    one = Multiply(0, rows=4, columns=1, groups=1, steps=10, last_steps=10, activation=0, pitch=0, weight=0, accumulator=0)
+    one = Multiply(
+        0, rows=4, columns=1, groups=1, steps=10, last_steps=10, activation=0, pitch=0, weight=0, accumulator=0
+    )
     narrow, wide = energy(TINY, [one], TABLE), energy(TINY, [one._replace(mode=2)], TABLE)
     products = 10 * 4 * 4 * 2
     accumulate = op["add_32"] * 24 / 32

@@ -7,7 +7,8 @@ machine. Ratios to it are comparable between machines, seconds are not.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from functools import partial
 from statistics import median
 
 import simpy
@@ -41,7 +42,7 @@ def bare_events() -> None:
     """Wait `EVENTS` times."""
     env = simpy.Environment()
 
-    def process() -> Iterator[simpy.Event]:
+    def process() -> Generator[simpy.Event]:
         for _ in range(EVENTS):
             yield env.timeout(1)
 
@@ -61,8 +62,9 @@ def main() -> None:
             shapes = {layer.shape: layer for layer in network.layers}
             programs = [compile_layers([layer], machine).instructions for layer in shapes.values()]
             instructions = sum(map(len, programs))
-            running = seconds(lambda: [Machine(machine).run(program) for program in programs], repeats=3)
-            whole = seconds(lambda: simulate(network, machine), repeats=1)
+            engine = Machine(machine)
+            running = seconds(partial(list, map(engine.run, programs)), repeats=1)
+            whole = seconds(partial(simulate, network, machine), repeats=3)
             result = simulate(network, machine)
             label = f"{name} {options.get('phase', '')}"
             print(

@@ -7,12 +7,13 @@ of the output stage. Instructions run in program order, which the tokens of a so
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..accelerator import Accelerator
-from ..formats import parse
+from ..formats import scalar
 from ..pe.output import rescale
 from .isa import OUTPUT_BYTES, OUTPUTS, Finish, Instruction, Load, Multiply, Store
 from .program import Program
@@ -71,7 +72,7 @@ class Interpreter:
         data = self._scratchpads[1][0, word * size : (word + steps * interval) * size]
         nibbles = np.stack([data & 15, data >> 4], axis=-1).reshape(steps, interval, n, k)
         codes = sum(nibbles[:, plane].astype(np.uint8) << bits * plane for plane in range(interval))
-        element = parse(accelerator.pe.modes[mode].weight)
+        element = scalar(accelerator.pe.modes[mode].weight)
         return element.integers(np.asarray(codes).transpose(0, 2, 1).reshape(steps * k, n))
 
     def _multiply(self, code: Multiply) -> None:
@@ -79,7 +80,7 @@ class Interpreter:
         interval = pe.modes[code.mode].interval
         depth = (code.groups - 1) * code.steps + code.last_steps
         activations = self._scratchpads[0].view(np.int8)
-        kind = np.float32 if code.scaled else np.int32
+        kind: Any = np.float32 if code.scaled else np.int32
         row_tiles = -(-code.rows // tile.m)
         for column in range(code.columns):
             weights = self._weights(code.weight + column * depth * interval, depth, code.mode)
@@ -98,7 +99,7 @@ class Interpreter:
                     if code.parameters:
                         word = self._parameters(code.parameter + column * code.groups + group)
                         zeros = (word >> np.uint32(16) & 0x1FF ^ 0x100).astype(np.int64) - 0x100
-                        scales = parse("fp16").decode((word & 0xFFFF).astype(np.uint16)) if code.scaled else None
+                        scales = scalar("fp16").decode((word & 0xFFFF).astype(np.uint16)) if code.scaled else None
                     total = pe.finish(pe.dot(a, weights[part]), pe.prepare(a), zeros, scales, total)
                 target[:] = total.view(np.uint32)
 
@@ -110,7 +111,8 @@ class Interpreter:
         for column in range(code.columns):
             word = self._parameters(code.parameter + column)
             first = code.accumulator * tile.drain + column * row_tiles * tile.m
-            total = self._accumulators[first : first + code.rows].view(np.float32 if code.floating else np.int32)
+            kind: Any = np.float32 if code.floating else np.int32
+            total = self._accumulators[first : first + code.rows].view(kind)
             multiplier, shift = word & 0xFFFF, word >> np.uint32(16) & 0x3F
             result = rescale(total, multiplier, shift, bool(code.relu), name).view(np.uint8)
             for row in range(code.rows):

@@ -1,11 +1,10 @@
 """The instruction set: four instructions, one for each unit of the engine, in a readable and in a binary form.
 
 `load` fills a scratchpad from memory, `multiply` runs a block of tiles and adds it to the accumulators, `finish` turns
-accumulators into results, `store` writes results to memory. The units run decoupled. What orders them is tokens: between
-every two units and in each direction there is a counter; an instruction starts once every unit named in `wait` has left
-it a token, takes one from each, and leaves one for every unit named in `signal` when it is done. After an instruction
-with `fence` nothing is dispatched until the engine is idle, so that programs separated by fences take the sum of their
-cycles.
+accumulators into results, `store` writes results to memory. The units run decoupled. What orders them is tokens: there
+is a counter from every unit to every other; an instruction starts once every unit named in `wait` has left it a token,
+takes one from each, and leaves one for every unit named in `signal` when it is done. After an instruction with `fence`
+nothing is dispatched until the engine is idle, so that programs separated by fences take the sum of their cycles.
 
 Binary form: 256 bits, little endian; the fields of `HEADER`, then the fields of the instruction, each in the order of
 its table starting from the least significant bit. The tables are the definition: the circuit's layouts, the assembler
@@ -197,9 +196,8 @@ def encode(instruction: Instruction) -> bytes:
     for field, bits in (HEADER | FIELDS[kind]).items():
         value = unit(instruction) if field == "opcode" else getattr(instruction, field)
         if not 0 <= value < 1 << bits:
-            raise InputError(
-                f"{UNITS[unit(instruction)]}: {field} = {value} does not fit its {bits} bits (at most {(1 << bits) - 1})"
-            )
+            name, most = UNITS[unit(instruction)], (1 << bits) - 1
+            raise InputError(f"{name}: {field} = {value} does not fit its {bits} bits (at most {most})")
         word |= int(value) << position
         position += bits
     return word.to_bytes(INSTRUCTION_BYTES, "little")

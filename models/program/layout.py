@@ -74,9 +74,7 @@ def input_image(layer: Layer, address: int) -> Image:
 
 def output_image(layer: Layer, address: int, border: int = 0) -> Image:
     """Return the image that `layer` writes, lying at `address`, with the border that its reader wants."""
-    return Image(
-        address, layer.batch, layer.out_height, layer.out_width, layer.n, border, OUTPUT_BYTES[layer.output]
-    )
+    return Image(address, layer.batch, layer.out_height, layer.out_width, layer.n, border, OUTPUT_BYTES[layer.output])
 
 
 def output_border(layer: Layer, following: Layer | None) -> int:
@@ -175,7 +173,7 @@ def pack_weights(blocking: Blocking, weights: QTensor) -> NDArray[np.uint8]:
     if weights.zero_points is not None:
         padded[layer.k :, : layer.n] = weights.zero_points[-1]
     planes = accelerator.pe.planes(padded, blocking.reduction.mode)
-    # [plane, step, lane, tile, column] -> [tile, step, plane, column, lane]: a word is a column's lanes, column by column
+    # [plane, step, lane, tile, column] -> [tile, step, plane, column, lane]: a word holds the lanes of each column.
     words = planes.reshape(len(planes), depth // k, k, width // n, n).transpose(3, 1, 0, 4, 2)
     pairs = np.ascontiguousarray(words).reshape(*words.shape[:3], -1, 2)
     packed = (pairs[..., 0] | pairs[..., 1] << 4).astype(np.uint8)
