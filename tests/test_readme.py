@@ -1,0 +1,44 @@
+"""The README is true: its Python runs, its accelerator is the one that comes with dyad, its files exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dyad.analysis.cli import app
+from dyad.models import accelerator
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_runs(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("# ")
+
+
+def test_the_accelerator_is_the_one_that_comes_with_dyad(tmp_path: Path) -> None:
+    (text,) = blocks("yaml")
+    path = tmp_path / "edge.yaml"
+    path.write_text(text)
+    assert accelerator.load(path) == accelerator.load(yaml.safe_load(text)["name"])
+
+
+def test_every_command_that_is_named_exists() -> None:
+    for name in set(re.findall(r"dyad ([a-z]+)", "\n".join(re.findall(r"`dyad [^`]*`|^\$ dyad .*", README, re.M)))):
+        assert name in app, name
+
+
+def test_every_file_that_is_linked_exists() -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+    for path in re.findall(r"`((?:models|rtl|hw|sim|analysis|tests)/[^`]*)`", README):
+        assert (ROOT / path).exists(), path
