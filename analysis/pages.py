@@ -42,6 +42,7 @@ def demo_page(demo: Demo, command: str) -> str:
     shown = story.shown(demo)
     formats, checks, large = story.formats(demo), story.checks(demo), story.large(demo)
     equal = all(check.equal for check in demo.checks)
+    busy = sum(one.run.busy("multiply") for one in shown.result.layers) / shown.result.cycles
     resnet = [result for result in demo.large if result.accelerator == demo.accelerator]
     return page(
         "One network, every floor",
@@ -67,10 +68,8 @@ def demo_page(demo: Demo, command: str) -> str:
             _histograms(demo),
             heading(f"When is it done, and for how much energy: {demo.accelerator.name}"),
             paragraph(
-                f"The layers of one image in {shown.weights}. So small a network leaves most of the tile idle: its "
-                "layers wait for their first operands for longer than they compute."
-                if shown.result.utilization < 0.25
-                else f"The layers of one image in {shown.weights}."
+                f"The layers of one image in {shown.weights}. The tile multiplies in {busy:.0%} of the cycles; in the "
+                "others it waits for operands, or for the last results to be stored."
             ),
             *_layers(shown.result),
             *_timeline(max(shown.result.layers, key=lambda one: one.layer.macs)),

@@ -158,8 +158,8 @@ def roofline(results: Sequence[Result]) -> Figure:
     return figure
 
 
-DISTINCT = 400
-"""Instructions up to which a timeline shows every one."""
+DISTINCT = 100
+"""Instructions up to which a timeline sets each apart."""
 
 
 @rc_context(STYLE)
@@ -169,11 +169,11 @@ def timeline(run: Run) -> Figure:
     axes = figure.subplots()
     for index, (unit, colour) in enumerate(UNIT_COLOURS.items()):
         spans = np.array([(span.start, span.end + 1) for span in run.spans if span.unit == index]).reshape(-1, 2)
-        edge = "white"
+        edge = "white" if len(run.spans) <= DISTINCT else colour
         if len(run.spans) > DISTINCT:
-            spans, edge = _merged(spans, run.cycles / 2000), "none"
+            spans = _merged(spans, run.cycles / 2000)
         bars = [(start, end - start) for start, end in spans]
-        axes.broken_barh(bars, (index - 0.36, 0.72), facecolors=colour, edgecolor=edge, linewidth=0.6)
+        axes.broken_barh(bars, (index - 0.36, 0.72), facecolors=colour, edgecolor=edge, linewidth=0.5)
         _note(axes, f"{run.busy(unit) / run.cycles:.0%}", (run.cycles, index), (4, 0), va="center")
     axes.set(yticks=range(len(UNITS)), yticklabels=UNITS, ylim=(len(UNITS) - 0.5, -0.5), xlim=(0, run.cycles))
     axes.set_xlabel("cycle")

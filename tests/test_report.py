@@ -31,7 +31,6 @@ EDGE = accelerator.load("edge")
         (999.6, "1.00 kJ"),
         (999.4, "999 J"),
         (-4.3e-6, "-4.30 µJ"),
-        (3e18, "3000 PJ"),
     ],
 )
 def test_scaled(value, text):
@@ -118,7 +117,7 @@ def test_long_timelines_join_what_the_eye_cannot_part():
     spans = np.array([[0, 10], [10, 20], [21, 30], [50, 60]])
     assert plots._merged(spans, 1).tolist() == [[0, 30], [50, 60]]
     assert plots._merged(spans, 0.5).tolist() == [[0, 20], [21, 30], [50, 60]]
-    result = simulate(Network("long", (gemm("long", 3000, 200, 200),)), EDGE)
+    result = simulate(Network("long", (gemm("long", 30000, 200, 200),)), EDGE)
     assert len(result.layers[0].run.spans) > plots.DISTINCT
     assert len(plots.svg(plots.timeline(result.layers[0].run))) < 300_000
 
@@ -187,6 +186,17 @@ def test_differences_are_found(told, monkeypatch, defect, bits_equal, equal):
     (check,) = demo.check(told.circuit, told.variants[1:2], demo.digits().test_images, told.image)
     assert check.bits_equal is bits_equal
     assert check.equal is equal
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_a_layer_that_differs_from_the_golden_network_is_found(told, monkeypatch, index):
+    monkeypatch.setattr(engine, "run", circuit)
+    outputs = [output.copy() for output in told.variants[1].outputs]
+    outputs[index][told.image] += 1
+    (check,) = demo.check(
+        told.circuit, [replace(told.variants[1], outputs=outputs)], demo.digits().test_images, told.image
+    )
+    assert not check.bits_equal
 
 
 def test_the_demo_s_page_is_self_contained_and_says_where_it_is_from(told):

@@ -107,7 +107,7 @@ class MixPE:
         sums: NDArray[np.int64],
         activation_sums: NDArray[np.int64],
         zero_points: NDArray[np.integer] | None,
-        scales: NDArray[np.float64] | None,
+        scales: NDArray[np.floating] | None,
         total: NDArray[np.int32] | NDArray[np.float32],
     ) -> NDArray[np.int32] | NDArray[np.float32]:
         """Return the totals after one more segment.

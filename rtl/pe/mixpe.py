@@ -77,7 +77,8 @@ class Dot(wiring.Component):
         for lane in range(self._lanes):
             a = self.activations.word_select(lane, 8).as_signed()
             products += terms(a, self.weights.word_select(lane, 4), self.step.signed)
-        dot = Signal(signed(13 + self._lanes.bit_length()))
+        # A product is within 128 * 15 of 0, which takes 12 bits.
+        dot = Signal(signed(12 + (self._lanes - 1).bit_length()))
         m.d.comb += dot.eq(sum(products))
         _accumulate(m, self.step, Mux(self.step.shift, dot << 4, dot), self.result)
         return m

@@ -49,8 +49,9 @@ def random_segments(
     longest = min(steps * pe.lanes, pe.longest(mode))
     length = _numbers(random, (segments,), (1, longest))
     inside = np.arange(steps * pe.lanes) < length[:, None]
+    idle = random.random(segments) < 0.1  # without products the extremes of the totals reach the output stage
     product = plain(
-        _numbers(random, (segments, m, steps * pe.lanes), _range(mode.activation)) * inside[:, None, :],
+        _numbers(random, (segments, m, steps * pe.lanes), _range(mode.activation)) * (inside & ~idle[:, None])[:, None],
         _numbers(random, (segments, steps * pe.lanes, n), _range(mode.weight)) * inside[:, :, None],
         length,
     )
@@ -108,6 +109,6 @@ def _range(name: str) -> tuple[int, int]:
 def _numbers(random: np.random.Generator, shape: tuple[int, ...], limits: tuple[int, int]) -> NDArray[np.int64]:
     """Return numbers from `limits[0]` to `limits[1]`; every third entry along the first axis holds extremes alone."""
     low, high = limits
-    corners = random.choice([low, high, low + (high - low) // 2], shape)
+    corners = random.choice([low, high, max(low, 0)], shape)
     extreme = random.random(shape[0]) < 1 / 3
     return np.where(extreme.reshape(-1, *[1] * (len(shape) - 1)), corners, random.integers(low, high + 1, shape))
