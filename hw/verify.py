@@ -97,7 +97,7 @@ def verify(pe_name: str, seed: int = 0, waves: Path | None = None) -> list[dict[
     ----------
     pe_name : name of the processing element.
     seed : of the random vectors.
-    waves : where to write a VCD of the simulation.
+    waves : where to write a VCD of the simulation, which is then a short one: a few random segments in each mode.
 
     Returns
     -------
@@ -116,5 +116,6 @@ def verify(pe_name: str, seed: int = 0, waves: Path | None = None) -> list[dict[
         "geometry": (M, N, DRAIN),
         "fields": fields(pe),
         "latencies": (pe.finish_latency, LATENCY),
+        "brief": waves is not None,
     }
     return run(TileBench(pe), f"{pe_name}_bench", BENCH, inputs, waves=waves, seed=seed)["results"]

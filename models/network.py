@@ -57,6 +57,8 @@ class Layer:
         for field in ("channels", "filters", "batch", "height", "width", "kernel_height", "kernel_width", "stride"):
             if getattr(self, field) < 1:
                 raise InputError(f"layer {self.name!r}: {field} is {getattr(self, field)}, it must be at least 1")
+        if self.group is not None and self.group < 1:
+            raise InputError(f"layer {self.name!r}: group is {self.group}, it must be at least 1")
         if self.padding < 0:
             raise InputError(f"layer {self.name!r}: padding is {self.padding}, it cannot be negative")
         if self.out_height < 1 or self.out_width < 1:

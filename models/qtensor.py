@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class QTensor:
-    """A tensor of a block format; element i along `axis` has the value scale * (element - zero point) of its group.
+    """A tensor of a block format: an element is worth its code, less a zero point, times a scale of each level.
 
     Parameters
     ----------
     codes : codes of the elements, unsigned, any shape with at least one axis.
     format : block format of the tensor.
-    scales : codes of the scales, in the shape of `codes` with `axis` reduced to the number of groups; every axis
+    scales : codes of the finest scales, in the shape of `codes` with `axis` reduced to the number of groups; every axis
         reduced to 1 where one scale serves the tensor.
     zero_points : int32 zero points in the shape of `scales`; None if the format has none.
     axis : the axis along which groups lie, not negative.
+    coarse : codes of the other levels of scales, coarse to fine, each shaped like `scales` for its own extent.
 
     Raises
     ------
-    InputError : if the shapes disagree, or zero points are missing or unexpected.
+    InputError : if the shapes disagree, or zero points or levels of scales are missing or unexpected.
     """
 
     codes: NDArray[np.unsignedinteger]
@@ -37,48 +38,77 @@ class QTensor:
     scales: NDArray[np.unsignedinteger]
     zero_points: NDArray[np.int32] | None
     axis: int
+    coarse: tuple[NDArray[np.unsignedinteger], ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.axis < self.codes.ndim:
             raise InputError(f"axis {self.axis} does not exist in codes of shape {self.shape}")
-        expected = [1] * self.codes.ndim if self.format.per_tensor else list(self.shape)
-        expected[self.axis] = self.groups
-        for kind, values in (("scales", self.scales), ("zero points", self.zero_points)):
-            if values is not None and list(values.shape) != expected:
-                raise InputError(
-                    f"{kind} of shape {values.shape} do not fit {self.format.name}, which needs {tuple(expected)}"
-                )
+        given, needed = len(self.levels), len(self.format.levels)
+        if given != needed:
+            raise InputError(f"{self.format.name} needs {needed} levels of scales, not {given}")
         if (self.zero_points is not None) != self.format.zero_point:
             raise InputError(f"{self.format.name} {'needs' if self.format.zero_point else 'has no'} zero points")
+        extents = [level.extent for level in self.format.levels]
+        for kind, values, extent in (
+            *(("scales", values, extent) for values, extent in zip(self.levels, extents, strict=True)),
+            ("zero points", self.zero_points, extents[-1]),
+        ):
+            expected = self._shape_of(extent)
+            if values is not None and values.shape != expected:
+                raise InputError(
+                    f"{kind} of shape {values.shape} do not fit {self.format.name}, which needs {expected}"
+                )
 
     @property
     def shape(self) -> tuple[int, ...]:
         return self.codes.shape
 
     @property
+    def levels(self) -> tuple[NDArray[np.unsignedinteger], ...]:
+        """Codes of all levels of scales, coarse to fine."""
+        return (*self.coarse, self.scales)
+
+    @property
     def groups(self) -> int:
-        """Number of groups along the axis."""
-        return 1 if self.format.group is None else -(-self.shape[self.axis] // self.format.group)
+        """Number of groups along the axis, each of which has one of the finest scales."""
+        return self.scales.shape[self.axis]
 
     @property
     def scale_values(self) -> NDArray[np.float64]:
-        """Values of the scales, in the shape of `scales`."""
-        return self.format.scale.decode(self.scales)
+        """Products of the scales of all levels, in the shape of `scales`: exact, for no format exceeds float64."""
+        product = np.ones((1,) * self.codes.ndim)
+        for level, codes in zip(self.format.levels, self.levels, strict=True):
+            count = codes.shape[self.axis]
+            product = self._spread(product, count, count // product.shape[self.axis]) * level.scale.decode(codes)
+        return product
 
     def integers(self) -> NDArray[np.int64]:
-        """Return the elements as signed integers, zero points not subtracted."""
+        """Return the elements as signed integers, zero points not subtracted and fraction bits not divided off.
+
+        Raises
+        ------
+        InputError : if the elements are not integers.
+        """
         return self.format.element.integers(self.codes)
 
     def dequantize(self) -> NDArray[np.float64]:
-        """Return the values: exact, since a product of scale and element fits float64."""
+        """Return the values: exact, since a product of scales and element fits float64. NaN where a scale is NaN."""
         elements = self.format.element.decode(self.codes)
+        count, group = self.shape[self.axis], self.format.group or 1
         if self.zero_points is not None:
-            elements = elements - self._spread(self.zero_points)
-        return elements * self._spread(self.scale_values)
+            elements = elements - self._spread(self.zero_points, count, group)
+        return elements * self._spread(self.scale_values, count, group)
 
-    def _spread(self, values: NDArray) -> NDArray:
-        """Return what is given for each group, repeated for each element along the axis."""
-        if self.groups == 1:
+    def _shape_of(self, extent: int | str) -> tuple[int, ...]:
+        """Return the shape of what is given for every `extent` elements."""
+        if extent == "tensor":
+            return (1,) * self.codes.ndim
+        length = self.shape[self.axis]
+        count = -(-length // extent) if isinstance(extent, int) else 1
+        return (*self.shape[: self.axis], count, *self.shape[self.axis + 1 :])
+
+    def _spread(self, values: NDArray, count: int, extent: int) -> NDArray:
+        """Return what is given for every `extent` of `count` finer parts along the axis, once for each of them."""
+        if values.shape[self.axis] == 1:
             return values
-        group = np.arange(self.shape[self.axis]) // (self.format.group or 1)
-        return values.take(group, axis=self.axis)
+        return values.take(np.arange(count) // extent, axis=self.axis)

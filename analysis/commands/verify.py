@@ -18,7 +18,7 @@ def verify(*pe: str, seed: int = 0, waves: Path | None = None, json: Json = None
     seed
         What the random vectors come from.
     waves
-        Write the waveforms of the one processing element to this VCD file.
+        Write the waveforms of the one processing element to this VCD file, of a short run: a few random segments.
     json
         Also write the results to this file: `seed`; `results`, a list of `pe`, `mode`, `vectors`, `failures`,
         `exhaustive` and `examples`, some failures in words.
