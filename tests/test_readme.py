@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dyad.analysis.cli import app
+from dyad.analysis.cli import app, main
 from dyad.models import accelerator
 
 ROOT = Path(__file__).parents[1]
@@ -42,3 +42,12 @@ def test_every_file_that_is_linked_exists() -> None:
         assert target.startswith("https://") or (ROOT / target).exists(), target
     for path in re.findall(r"`((?:models|rtl|hw|sim|analysis|tests)/[^`]*)`", README):
         assert (ROOT / path).exists(), path
+
+
+def test_the_output_is_that_of_the_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(r"<!-- demo -->\n```\n(.*?)```\n<!-- /demo -->", README, flags=re.DOTALL)
+    with pytest.raises(SystemExit) as end:
+        main(["demo", "--html", str(tmp_path / "report.html")])
+    assert end.value.code == 0
+    printed = {line.rstrip() for line in capsys.readouterr().out.splitlines()}
+    assert [line for line in block.splitlines() if line not in printed] == []

@@ -39,6 +39,9 @@ def demo(*, accelerator: str = "edge", seed: int = 0, json: Json = None, html: P
     for table in story.tables(told):
         show(table.columns, table.rows, title=table.title)
         print()
+    bits = "equal" if all(check.bits_equal for check in told.checks) else "DIFFER"
+    cycles = "equal" if all(check.simulator == check.rtl for check in told.checks) else "DIFFER"
+    print(f"circuit against golden arithmetic and simulator: bits {bits}, cycles {cycles}")
     print(f"energy from: {told.variants[0].result.costs.label}")
     report(json, told.report())
     if html is None:
