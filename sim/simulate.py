@@ -6,14 +6,14 @@ idle engine; layers of one shape are lowered and simulated once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from ..models.accelerator import Accelerator
 from ..models.network import Layer, Network
-from ..models.program.isa import UNITS, Instruction
+from ..models.program.isa import UNITS
 from ..models.program.layout import output_border
-from ..models.program.program import compile_layers
+from ..models.program.program import Program, compile_layers
 from .energy import Costs, Energy, costs, energy
 from .machine import Machine, Run
 
@@ -25,12 +25,14 @@ class LayerResult:
     Parameters
     ----------
     layer : the layer. Figures are those of one instance; `layer.count` says how many there are.
+    program : its instructions; layers of one shape share a program.
     run : cycles and spans.
     energy : energy by part.
     ideal : cycles that the tile would take if every lane of every cell did useful work in every cycle.
     """
 
     layer: Layer
+    program: Program
     run: Run
     energy: Energy
     ideal: float
@@ -132,15 +134,13 @@ def simulate(
         if key not in known:
             progress(layer.name)
             program = compile_layers([layer], accelerator, border=border)
-            known[key] = simulate_layer(machine, layer, program.instructions, table)
-        one = known[key]
-        results.append(LayerResult(layer, one.run, one.energy, one.ideal))
+            known[key] = _simulate(machine, layer, program, table)
+        results.append(replace(known[key], layer=layer))
     return Result(network, accelerator, table, tuple(results))
 
 
-def simulate_layer(machine: Machine, layer: Layer, instructions: Sequence[Instruction], table: Costs) -> LayerResult:
-    """Simulate the instructions of one layer."""
-    accelerator = machine.accelerator
+def _simulate(machine: Machine, layer: Layer, program: Program, table: Costs) -> LayerResult:
+    accelerator, instructions = machine.accelerator, program.instructions
     interval = accelerator.pe.mode(layer.weight).interval
     ideal = layer.macs * interval / (accelerator.tile.m * accelerator.tile.n * accelerator.k)
-    return LayerResult(layer, machine.run(instructions), energy(accelerator, instructions, table), ideal)
+    return LayerResult(layer, program, machine.run(instructions), energy(accelerator, instructions, table), ideal)

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..models.program.isa import UNITS, Instruction, assemble, unit
-from ..models.program.layout import output_border
-from ..models.program.program import compile_layers
 from .machine import Run
 from .simulate import Result
 
@@ -37,7 +35,7 @@ def events(result: Result) -> Iterator[Event]:
         yield _name("thread_name", track, name)
     drawn: dict[int, str] = {}
     start = 0
-    for one, following in zip(result.layers, [*result.network.layers[1:], None], strict=True):
+    for one in result.layers:
         layer, end = one.layer, start + one.run.cycles * one.layer.count
         first = drawn.setdefault(id(one.run), layer.name)
         shape = {"m": layer.m, "k": layer.k, "n": layer.n, "weight": layer.weight, "count": layer.count}
@@ -45,9 +43,7 @@ def events(result: Result) -> Iterator[Event]:
             shape["instructions"] = f"as in {first}"
         yield _complete(result, 0, layer.name, start, end, shape)
         if first == layer.name:
-            border = output_border(layer, following)
-            program = compile_layers([layer], result.accelerator, border=border)
-            yield from _instructions(result, one.run, program.instructions, start)
+            yield from _instructions(result, one.run, one.program.instructions, start)
         start = end
 
 

@@ -13,6 +13,7 @@ import pytest
 from dyad.analysis import cli
 from dyad.hw import doctor as doctor_floor
 from dyad.models import pe
+from dyad.models.accelerator import FOLDER
 
 
 @pytest.fixture
@@ -54,7 +55,9 @@ COMPLAINTS = [
         ["verify", "mixpe", "mixpe", "--waves", "x.vcd"],
         "--waves x.vcd takes one processing element, not 2: mixpe, mixpe",
     ),
-    (["verilog"], 'Command "verilog" parameter PE requires an argument.'),
+    (["verilog"], "verilog takes either the name of a processing element or --accelerator"),
+    (["verilog", "--accelerator", "tinny"], "unknown accelerator 'tinny'; did you mean tiny?"),
+    (["verilog", "--accelerator", "tiny", "--lanes", "4"], "an accelerator's file says its lanes; leave --lanes out"),
     (["verilog", "mixpe", "--lane", "4"], "Unknown option: --lane."),
     (["verilog", "mixpe", "--lanes", "0"], "mixpe: lanes is 0, it must be at least 1"),
     (["formats", "int77"], "int77 has 77 bits; integer formats have 1 to 16"),
@@ -125,6 +128,13 @@ def test_verilog(dyad, tmp_path):
     text = (tmp_path / "pe.v").read_text()
     assert {"mixpe_prepare", "mixpe_dot", "mixpe_finish"} <= set(re.findall(r"^module (\w+)\(", text, re.MULTILINE))
     assert re.search(r"input \[15:0\] activations;", text)
+
+
+def test_verilog_of_an_engine(dyad, tmp_path):
+    (tmp_path / "my-own.yaml").write_text((FOLDER / "tiny.yaml").read_text().replace("name: tiny", "name: my-own"))
+    assert dyad("verilog", "--accelerator", tmp_path / "my-own.yaml", "-o", tmp_path / "engine.v")[0] == 0
+    (ports,) = re.findall(r"^module engine_my_own\((.*?)\);", (tmp_path / "engine.v").read_text(), re.M)
+    assert {"instructions__payload", "memory__request__valid", "idle"} <= set(ports.split(", "))
 
 
 def test_formats(dyad, tmp_path):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dyad.models.errors import InputError
+from dyad.models.program import document as document_module
 from dyad.models.program.isa import (
     BUFFERS,
     FIELDS,
@@ -86,3 +89,11 @@ def test_values_that_do_not_fit_are_named() -> None:
     with pytest.raises(InputError, match="bits above 119 must be 0"):
         decode(encode(Finish(0, 1, 1, 0, 0, 0, 0))[:-1] + b"\1")
     assert decode(encode(Multiply(0, 1, 1, 1, 1, 1, 0, 0, 0, 0))) == Multiply(0, 1, 1, 1, 1, 1, 0, 0, 0, 0)
+
+
+def test_the_documentation_is_that_of_the_definition() -> None:
+    page = (Path(document_module.__file__).parent / "README.md").read_text(encoding="utf-8")
+    assert page == document_module.document() + "\n"
+    assert "| 92..53 | `address` |" in page
+    code = encode(Load(0, 1, 1, address=1 << 39))
+    assert int.from_bytes(code, "little") >> 92 & 1

@@ -21,6 +21,7 @@ def simulate(
     group: int | None = None,
     json: Json = None,
     trace: Path | None = None,
+    program: Path | None = None,
     html: Path | None = None,
 ) -> None:
     """Simulate a network on an accelerator: cycles, utilization and energy, layer by layer.
@@ -49,6 +50,8 @@ def simulate(
         layer count all its instances.
     trace
         Also write a trace of every instruction to this file, for ui.perfetto.dev.
+    program
+        Also write the instructions of every layer to this file, in text form; layers of one shape share theirs.
     html
         Also write a report with plots to this file.
     """
@@ -74,6 +77,10 @@ def simulate(
 
         with working(f"writing {trace}"):
             files.write(trace, text(result))
+    if program is not None:
+        from ...hw import files
+
+        files.write(program, (one.program.text for one in {id(one.program): one for one in result.layers}.values()))
     if html is not None:
         from ...hw import files
         from ..pages import network_page
