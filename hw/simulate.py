@@ -114,14 +114,15 @@ def run(
     design = netlist(component, name)  # before anything can fail: Amaranth complains of what is never elaborated
     if waves is not None and not waves.parent.is_dir():
         raise InputError(f"cannot write {waves}: {waves.parent} is not a folder")
-    settings = toolchain.simulator_variables() | {
+    needed = toolchain.simulator_variables()
+    settings = needed | {
         "WAVES": str(int(waves is not None)),  # the user's own settings must not contradict the cached build
         "GUI": "0",
         "COCOTB_REWRITE_ASSERTION_FILES": "",  # rewriting every imported module takes seconds
         "PYTEST_CURRENT_TEST": None,  # cocotb's runner would end the process on a failing bench
     }
     with toolchain.variables(settings):
-        folder = _build(component, design, name, waves is not None, settings["MAKEFLAGS"])
+        folder = _build(component, design, name, waves is not None, needed["MAKEFLAGS"])
         return _simulate(folder, name, bench, inputs, testcase, waves, seed)
 
 

@@ -13,7 +13,7 @@ from ..models import pe as processing_elements
 from ..models.pe import PE
 from ..models.pe.output import LATENCY
 from ..rtl.output import Output
-from ..rtl.pe import stations
+from ..rtl.pe import STEP, stations
 from ..rtl.tile import Tile
 from .simulate import run
 
@@ -74,7 +74,7 @@ class TileBench(wiring.Component):
 def fields(pe: PE) -> dict[str, tuple[int, int]]:
     """Return the fields of a stimulus in order: the number of their elements and the bits of each."""
     return {
-        "step": (1, 5),
+        "step": (1, STEP.size),
         "activations": (M * pe.lanes, pe.activation_bits),
         "weights": (N * pe.lanes, pe.plane_bits),
         "drain_row": (1, (M // DRAIN - 1).bit_length()),

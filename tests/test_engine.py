@@ -12,6 +12,7 @@ from dyad.hw import engine, simulate
 from dyad.models import accelerator
 from dyad.models.errors import InputError
 from dyad.models.network import gemm
+from dyad.models.pe import IntMac, Ternary
 from dyad.models.program import interpret
 from dyad.models.program.program import compile_layers
 from dyad.sim import machine as machine_module
@@ -36,6 +37,13 @@ def test_another_tile_agrees_too() -> None:
     rng = np.random.default_rng(7)
     cases = [prepare((product, convolution)[seed % 2](rng, ODD.k), ODD, seed) for seed in range(24)]
     assert [verdict.report() for verdict in check(cases) if not verdict.agrees] == []
+
+
+@pytest.mark.parametrize("pe", [IntMac(lanes=2), Ternary(lanes=4)], ids=lambda pe: pe.name)
+def test_every_processing_element_agrees(pe) -> None:
+    machine = replace(TINY, name=pe.name, pe=pe)
+    verdicts = check(list(random_cases(machine, 12, seed=3, largest=40)))
+    assert [verdict.report() for verdict in verdicts if not verdict.agrees] == []
 
 
 @pytest.mark.parametrize("late", ["_load", "_multiply", "_finish", "_store"])

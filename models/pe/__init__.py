@@ -6,11 +6,13 @@ from dataclasses import fields
 
 from ..errors import unknown
 from .description import PE, Mode
+from .int_mac import IntMac
 from .mixpe import MixPE
+from .ternary import Ternary
 
-__all__ = ["PE", "MixPE", "Mode", "get", "names"]
+__all__ = ["PE", "IntMac", "MixPE", "Mode", "Ternary", "get", "names"]
 
-_BY_NAME = {"mixpe": MixPE}
+_BY_NAME = {description.name: description for description in (MixPE, IntMac, Ternary)}
 
 
 def names() -> tuple[str, ...]:

@@ -69,6 +69,9 @@ class PE(Protocol):
     def longest(self, mode: Mode) -> int:
         """Return how many products the accumulator surely holds."""
 
+    def check_int32(self, weight: str, k: int, zero_point: bool, bias: int) -> None:
+        """Raise `InputError` if `k` products and a bias of that magnitude could overflow an int32 accumulator."""
+
     def planes(self, integers: NDArray[np.integer], mode: Mode) -> NDArray[np.uint8]:
         """Return the weights as the scratchpad stores them, one plane for each cycle of the interval."""
 

@@ -17,6 +17,9 @@ from ..pe import Mode
 from .isa import FIELDS, OUTPUT_BYTES, Multiply
 from .timing import multiply_cycles
 
+LARGEST_BIAS = 2**30
+"""Magnitude that a bias may have in an int32 accumulator; the other half is for the products."""
+
 SLOTS = 2
 """Blocks that each buffer holds."""
 
@@ -59,6 +62,7 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
     mode = pe.mode(layer.weight)
     longest = pe.longest(mode) // k * k
     if layer.group is None:
+        pe.check_int32(layer.weight, layer.k, layer.zero_point, LARGEST_BIAS)
         return Reduction(mode, min(longest, round_up(layer.k, k)), scaled=False, zero_point=layer.zero_point)
     if layer.group % k and layer.group < layer.k:
         raise InputError(f"layer {layer.name!r}: group size {layer.group} is not a multiple of the tile's k = {k}")

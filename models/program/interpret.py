@@ -70,10 +70,10 @@ class Interpreter:
         n, k, size, bits = accelerator.tile.n, accelerator.k, accelerator.weight_word, accelerator.pe.plane_bits
         interval = accelerator.pe.modes[mode].interval
         data = self._scratchpads[1][0, word * size : (word + steps * interval) * size]
-        nibbles = np.stack([data & 15, data >> 4], axis=-1).reshape(steps, interval, n, k)
-        codes = sum(nibbles[:, plane].astype(np.uint8) << bits * plane for plane in range(interval))
+        planes = (data[:, None] >> bits * np.arange(8 // bits) & (1 << bits) - 1).reshape(steps, interval, n, k)
+        codes = (planes << bits * np.arange(interval)[:, None, None]).sum(axis=1).astype(np.uint8)
         element = scalar(accelerator.pe.modes[mode].weight)
-        return element.integers(np.asarray(codes).transpose(0, 2, 1).reshape(steps * k, n))
+        return element.integers(codes.transpose(0, 2, 1).reshape(steps * k, n) & (1 << element.bits) - 1)
 
     def _multiply(self, code: Multiply) -> None:
         pe, tile, k = self.accelerator.pe, self.accelerator.tile, self.accelerator.k

@@ -175,8 +175,9 @@ def pack_weights(blocking: Blocking, weights: QTensor) -> NDArray[np.uint8]:
     planes = accelerator.pe.planes(padded, blocking.reduction.mode)
     # [plane, step, lane, tile, column] -> [tile, step, plane, column, lane]: a word holds the lanes of each column.
     words = planes.reshape(len(planes), depth // k, k, width // n, n).transpose(3, 1, 0, 4, 2)
-    pairs = np.ascontiguousarray(words).reshape(*words.shape[:3], -1, 2)
-    packed = (pairs[..., 0] | pairs[..., 1] << 4).astype(np.uint8)
+    bits = accelerator.pe.plane_bits
+    parts_of_bytes = np.ascontiguousarray(words).reshape(*words.shape[:3], -1, 8 // bits)
+    packed = (parts_of_bytes << bits * np.arange(8 // bits)).sum(axis=-1).astype(np.uint8)
     parts = [
         packed[column // n : ceil_div(column + columns, n), start // k : ceil_div(start + length, k)].reshape(-1)
         for column, columns in blocks(layer.n, blocking.columns)

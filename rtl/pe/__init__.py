@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ...models.pe import PE
-from . import mixpe
+from . import int_mac, mixpe, ternary
 from .stations import STEP, Stations
 
 __all__ = ["STEP", "Stations", "stations"]
 
-_BY_NAME = {"mixpe": mixpe.stations}
+_BY_NAME = {"mixpe": mixpe.stations, "int_mac": int_mac.stations, "ternary": ternary.stations}
 
 
 def stations(pe: PE) -> Stations:

@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 from amaranth.lib import data, wiring
 
-STEP = data.StructLayout({"valid": 1, "first": 1, "last": 1, "signed": 1, "shift": 1})
+STEP = data.StructLayout({"valid": 1, "first": 1, "last": 1, "signed": 1, "plane": 3})
 """What the operands at the cells are, in the cycle in which they are there.
 
 valid : there are operands; in a cycle without, nothing changes and the other fields do not matter.
 first : they start a segment, and the accumulators start from 0.
 last : they end it; after the clock edge the results show its sums, until the edge of the next `last`.
 signed : this plane of the weights is in two's complement.
-shift : this plane is the upper one of a weight and counts 16 times. It follows the lower plane, with the same
-    activations. `first` goes with the lower plane, `last` with the upper one.
+plane : which plane of the weights this is, counted from the least significant. The planes of a step follow one
+    another, with the same activations; `first` goes with the first of them, `last` with the last.
 """
 
 

@@ -49,7 +49,7 @@ class Driver:
         index = cycle + (steps * mode.interval)[segment]
         step, plane = index // mode.interval, index % mode.interval
         signed = (plane == mode.interval - 1) & scalar(mode.weight).signed
-        flags = (np.ones_like(index), index == 0, cycle == -1, signed, plane > 0)
+        flags = (np.ones_like(index), index == 0, cycle == -1, signed, plane)
         stimulus["step"][:, 0] &= ~1
         stimulus["step"][clock, 0] = sum(flag.astype(np.int64) << bit for bit, flag in enumerate(flags))
         lanes = (len(cases), -1, self.pe.lanes)

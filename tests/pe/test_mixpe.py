@@ -10,7 +10,7 @@ from dyad.models.errors import InputError
 from dyad.models.formats import grouped, scalar
 from dyad.models.pe import MixPE
 from dyad.models.qtensor import QTensor
-from dyad.rtl.pe import mixpe
+from dyad.rtl.pe import integer, mixpe
 from dyad.rtl.tile import Tile
 
 
@@ -149,7 +149,7 @@ def test_accumulate_refuses_activations_beyond_int8():
 
 
 def test_the_machine_knows_the_latency_of_the_circuit():
-    assert mixpe.Finish.latency == MixPE.finish_latency
+    assert integer.Finish.latency == MixPE.finish_latency
 
 
 def test_circuit_equals_golden_arithmetic():

@@ -1,0 +1,73 @@
+# amaranth: UnusedElaboratable=no
+"""What holds for every processing element of integers; `test_mixpe` looks at their common arithmetic in detail."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dyad.hw import verify as verification
+from dyad.models import pe as processing_elements
+from dyad.models.errors import InputError
+from dyad.models.formats import scalar
+from dyad.rtl.pe import integer, mixpe
+
+ALL = [processing_elements.get(name) for name in processing_elements.names()]
+MODES = [(pe, mode) for pe in ALL for mode in pe.modes]
+
+
+@pytest.mark.parametrize(("pe", "mode"), MODES, ids=lambda value: value.name)
+def test_planes_put_the_weights_together_again(pe, mode):
+    element = scalar(mode.weight)
+    q = np.arange(int(element.minimum), int(element.maximum) + 1)
+    planes = pe.planes(q, mode).astype(np.int64)
+    assert planes.shape == (mode.interval, len(q))
+    assert planes.max() < 1 << pe.plane_bits
+    codes = sum(plane << pe.plane_bits * index for index, plane in enumerate(planes))
+    assert np.array_equal(element.integers(codes.astype(np.uint8) & (1 << element.bits) - 1), q)
+
+
+@pytest.mark.parametrize("pe", ALL, ids=lambda pe: pe.name)
+def test_the_longest_sum_just_fits(pe):
+    for mode in pe.modes:
+        element = scalar(mode.weight)
+        extreme = 128 * int(max(-element.minimum, element.maximum))
+        assert pe.longest(mode) * extreme < 2 ** (pe.accumulator_bits - 1) <= (pe.longest(mode) + 1) * extreme
+
+
+@pytest.mark.parametrize("pe", ALL, ids=lambda pe: pe.name)
+def test_the_machine_knows_the_latency_of_the_circuit(pe):
+    assert integer.Finish.latency == pe.finish_latency
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "refused"),
+    [
+        ("mixpe", "int1..int8 and uint1..uint8", "int9"),
+        ("int_mac", "int1..int8 and uint1..uint8", "fp16"),
+        ("ternary", "int1..int2", "uint1"),
+    ],
+)
+def test_other_weights_are_refused(name, taken, refused):
+    with pytest.raises(InputError) as error:
+        processing_elements.get(name).mode(refused)
+    assert str(error.value) == f"{name} takes weights of {taken}, not {refused}"
+
+
+@pytest.mark.parametrize("name", ["int_mac", "ternary"])
+def test_circuit_equals_golden_arithmetic(name):
+    results = verification.verify(name, seed=4)
+    modes = processing_elements.get(name).modes
+    assert len(results) == 2 * len(modes)
+    for result in results:
+        assert result["failures"] == 0, result["examples"]
+        assert result["vectors"] > 1000
+
+
+def test_a_wrong_term_is_caught(monkeypatch):
+    for name, value in {"M": 2, "DRAIN": 1, "LANES": 1}.items():
+        monkeypatch.setattr(verification, name, value)
+    right = mixpe.terms
+    monkeypatch.setattr("dyad.rtl.pe.ternary.terms", lambda a, w, signed: right(a, w | w[1].replicate(2) << 2, ~signed))
+    results = verification.verify("ternary", seed=4)
+    assert all(result["failures"] for result in results)
