@@ -51,3 +51,10 @@ def test_the_output_is_that_of_the_demo(tmp_path: Path, capsys: pytest.CaptureFi
     assert end.value.code == 0
     printed = {line.rstrip() for line in capsys.readouterr().out.splitlines()}
     assert [line for line in block.splitlines() if line not in printed] == []
+
+
+def test_the_table_of_processing_elements_is_made_from_the_code(capsys: pytest.CaptureFixture[str]) -> None:
+    (table,) = re.findall(r"<!-- pes -->\n(.*?)<!-- /pes -->", README, flags=re.DOTALL)
+    with pytest.raises(SystemExit):
+        main(["pes", "--markdown"])
+    assert capsys.readouterr().out == table
