@@ -16,6 +16,7 @@ from .commands.doctor import doctor
 from .commands.formats import formats
 from .commands.pes import pes
 from .commands.simulate import simulate
+from .commands.synth import synth
 from .commands.verify import verify
 from .commands.verilog import verilog
 
@@ -24,7 +25,7 @@ app = App(
     help="Co-design of mixed-precision neural-network accelerators: value, circuit, cost and schedule.",
     version=lambda: metadata.version("dyad"),
 )
-for command in (crosscheck, demo, doctor, formats, pes, simulate, verify, verilog):
+for command in (crosscheck, demo, doctor, formats, pes, simulate, synth, verify, verilog):
     app.command(command)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import gfloat
+import gfloat.formats
 import ml_dtypes
 import numpy as np
 import pytest
+from gfloat import RoundMode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +19,18 @@ from dyad.models.formats import reference
 from dyad.models.formats.rounding import RULES
 
 SMALL = ["int1", "int2", "int4", "int8", "uint1", "uint4", "uint8", "e2m1", "e2m3", "e3m2", "e4m3", "e5m2", "e4m3fnuz"]
-SMALL += ["e3m4", "e4m0fn", "e1m2finite", "ue4m3fn", "e4m3b11fnuz"]
+SMALL += ["e3m4", "e4m0fn", "e1m2finite", "ue4m3fn", "e4m3b11fnuz", "int8f6", "ternary", "binary", "odd4", "e4m3uz"]
+SMALL += ["e8m0", "ue5m3", "ue6m2", "hif8", "binary8p1", "binary6p3"]
+SMALL += [
+    "posit(2,0)",
+    "posit(2,3)",
+    "posit(3,2)",
+    "posit(4,1)",
+    "posit(5,3)",
+    "posit(8,0)",
+    "posit(8,2)",
+    "posit(8,7)",
+]
 OTHERS = {
     "fp16": np.float16,
     "bf16": ml_dtypes.bfloat16,
@@ -32,6 +46,16 @@ OTHERS = {
     "e5m2fnuz": ml_dtypes.float8_e5m2fnuz,
 }
 
+GFLOAT = {name: getattr(gfloat.formats, f"format_info_ocp_{name}") for name in ("e2m1", "e2m3", "e3m2", "e4m3", "e5m2")}
+GFLOAT |= {f"binary8p{p}": gfloat.formats.format_info_p3109(8, p) for p in range(1, 8)}
+GFLOAT_ROUNDINGS = {
+    "nearest-even": RoundMode.TiesToEven,
+    "nearest-away": RoundMode.TiesToAway,
+    "toward-zero": RoundMode.TowardZero,
+    "up": RoundMode.TowardPositive,
+    "down": RoundMode.TowardNegative,
+}
+
 
 def same(left, right) -> bool:
     """Equal values, NaN equal to NaN, and zeros of equal sign."""
@@ -45,11 +69,12 @@ def every_code(format) -> np.ndarray:
 
 
 def boundaries(format) -> np.ndarray:
-    """All finite values, the middles between them, and both neighbours of each in float64."""
+    """All finite values, the arithmetic and geometric means between them, and both neighbours of each in float64."""
     values = np.unique(format.decode(every_code(format)))
     values = values[np.isfinite(values)]
     beyond = [2 * values[0] - values[1], 2 * values[-1] - values[-2], 1e30, -1e30]
-    points = np.concatenate([values, (values[1:] + values[:-1]) / 2, beyond, [1e-30, -1e-30, -0.7, -0.2]])
+    between = np.sign(values[1:]) * np.sqrt(np.abs(values[1:])) * np.sqrt(np.abs(values[:-1]))
+    points = np.concatenate([values, (values[1:] + values[:-1]) / 2, between, beyond, [1e-30, -1e-30, -0.7, -0.2]])
     return np.concatenate([points, np.nextafter(points, np.inf), np.nextafter(points, -np.inf)])
 
 
@@ -71,7 +96,8 @@ def test_encode_is_the_reference(name, rounding):
 
 
 @given(
-    st.sampled_from(["fp16", "bf16", "fp32", "int16", "uint16", "e8m3", "e5m10"]),
+    st.sampled_from(["fp16", "bf16", "tf32", "fp32", "int16", "uint16", "e8m3", "e5m10", "odd16", "posit(16,1)"])
+    | st.sampled_from(["posit(16,2)", "posit(16,4)", "posit(32,2)", "posit(32,5)", "posit(31,0)", "posit(27,3)"]),
     st.sampled_from(list(RULES)),
     st.floats(allow_nan=False, allow_infinity=False).filter(bool),
 )
@@ -88,6 +114,33 @@ def test_decode_is_the_library(name):
     with np.errstate(invalid="ignore"):  # signalling NaNs
         theirs = every_code(format).view(OTHERS[name]).astype(np.float64)
     assert same(format.decode(every_code(format)), theirs)
+
+
+def test_e8m0_is_the_library():
+    """ml_dtypes takes ties up, and every float32 above 2^-127 that is subnormal, near or far, to 2^-126."""
+    e8m0 = formats.scalar("e8m0")
+    theirs = ml_dtypes.float8_e8m0fnu
+    assert same(e8m0.decode(every_code(e8m0)), every_code(e8m0).view(theirs).astype(np.float64))
+    points = (np.arange(0x80, 0x7F80, dtype=np.uint32) << 16).view(np.float32)
+    points = np.concatenate([points, np.nextafter(points[1:], np.float32(0)), np.nextafter(points, np.float32(9))])
+    expected = points.astype(theirs).view(np.uint8)
+    np.testing.assert_array_equal(e8m0.encode(points, "nearest-away", overflow="nan"), expected)
+
+
+@pytest.mark.parametrize("name", GFLOAT)
+@pytest.mark.parametrize(("rounding", "theirs"), GFLOAT_ROUNDINGS.items())
+@pytest.mark.parametrize("saturate", [True, False])
+def test_encode_is_gfloat(name, rounding, theirs, saturate):
+    format, info = formats.scalar(name), GFLOAT[name]
+    assert same(format.decode(every_code(format)), gfloat.decode_ndarray(info, every_code(format)))
+    points = (np.arange(1 << 16, dtype=np.uint32) << 16).view(np.float32)
+    points = points[np.isfinite(points)]
+    points = np.concatenate([points, np.nextafter(points, np.float32(9)), boundaries(format)])
+    overflow = "saturate"
+    if not saturate and format.nan is not None:
+        overflow = "nan" if format.infinity is None else "infinity"
+    rounded = gfloat.round_ndarray(info, points, theirs, sat=overflow == "saturate")
+    assert same(format.decode(format.encode(points, rounding, overflow)), rounded)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -131,11 +184,45 @@ def test_every_code_encodes_to_itself():
     ("e4m3", "saturate", [0x7E, 0xFE]), ("e4m3", "nan", [0x7F, 0xFF]), ("e4m3fnuz", "nan", [0x80, 0x80]),
     ("e5m2", "saturate", [0x7B, 0xFB]), ("e5m2", "infinity", [0x7C, 0xFC]), ("int4", "saturate", [7, 8]),
     ("uint4", "saturate", [15, 0]), ("ue4m3fn", "nan", [0x7F, 0x7F]),
+    ("hif8", "saturate", [0x6E, 0xEE]), ("hif8", "infinity", [0x6F, 0xEF]), ("hif8", "nan", [0x80, 0x80]),
+    ("e8m0", "saturate", [0xFE, 0]), ("ternary", "saturate", [1, 3]), ("ternary", "nan", [2, 2]),
+    ("binary", "saturate", [1, 0]),
 ])  # fmt: skip
 def test_overflow(name, overflow, codes):
     format = formats.scalar(name)
-    for x in (1e9, np.inf):
+    for x in (1e39, np.inf):
         assert format.encode([x, -x], overflow=overflow).tolist() == codes
+
+
+@pytest.mark.parametrize(("name", "finite", "infinite"), [
+    ("fp16", 0x7BFF, 0x7C00), ("e5m2", 0x7B, 0x7C), ("bf16", 0x7F7F, 0x7F80),
+])  # fmt: skip
+def test_finite_values_that_are_rounded_towards_zero_stay_finite(name, finite, infinite):
+    format = formats.scalar(name)
+    sign = 1 << (format.bits - 1)
+    x = [3.4e38, np.inf, -3.4e38, -np.inf]
+    expected = {
+        "toward-zero": [finite, infinite, sign + finite, sign + infinite],
+        "up": [infinite, infinite, sign + finite, sign + infinite],
+        "down": [finite, infinite, sign + infinite, sign + infinite],
+        "nearest-even": [infinite, infinite, sign + infinite, sign + infinite],
+    }
+    for rounding, codes in expected.items():
+        assert format.encode(x, rounding, "infinity").tolist() == codes
+        assert format.encode(np.float32(x), rounding, "infinity").tolist() == codes
+
+
+def test_hif8_takes_ties_away_from_zero():
+    hif8 = formats.scalar("hif8")
+    ties = [0.265625, 4.25, -4.25, 2.0**-24 * 3, 28672.0, 40960.0]
+    assert hif8.decode(hif8.encode(ties, overflow="infinity")).tolist() == [0.28125, 4.5, -4.5, 2.0**-22, 32768, np.inf]
+    assert hif8.decode(hif8.encode(4.25, "nearest-even")) == 4.0
+
+
+def test_formats_without_zero_give_their_least_value():
+    for name, least in {"e8m0": 2.0**-127, "ue6m2": 2.0**-48, "binary": 1.0}.items():
+        format = formats.scalar(name)
+        assert format.decode(format.encode([0.0, 1e-300])).tolist() == [least, least]
 
 
 def test_stochastic_rounding_is_unbiased_and_seeded():
@@ -164,6 +251,34 @@ def test_limits():
         assert not np.signbit(format.minimum) or format.minimum < 0
 
 
+def test_a_format_is_added_in_one_line(monkeypatch):
+    monkeypatch.setattr(formats.scalars, "NAMED", dict(formats.scalars.NAMED))
+    mine = formats.add(formats.Format("mine6", 6, "float", True, 3, bias=5))
+    assert formats.parse("mine6") is mine
+    assert mine.maximum == 2.0 ** (7 - 5) * 1.75
+    assert formats.add(mine) == mine
+    for wrong, message in {
+        formats.Format("mine6", 6, "float", True, 3): "the name mine6 is taken",
+        formats.Format("int4", 4, "integer", False): "the name int4 is taken",
+        formats.Format("other", 4, "flaot", True): "unknown encoding 'flaot'; did you mean float",
+        formats.Format("other", 4, "float", True, 2, specials="inf"): "unknown specials 'inf'",
+        formats.Format(
+            "other", 4, "float", True, 2, rounding="nearest"
+        ): "unknown rounding 'nearest'; did you mean nearest-",
+        formats.Format("other", 4, "float", True, 4): "other has 4 bits, 4 of them exponent",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            formats.add(wrong)
+
+
+def test_values_are_listed_in_types_that_hold_them():
+    assert formats.scalar("posit(4,1)").values(np.float32).tolist()[:8] == [0, 1 / 16, 1 / 4, 1 / 2, 1, 2, 4, 16]
+    with pytest.raises(InputError, match="the values of bf16 do not fit float16"):
+        formats.scalar("bf16").decode(np.array([1], np.uint16), np.float16)
+    with pytest.raises(InputError, match=r"tf32 has 2\^19 values"):
+        formats.scalar("tf32").values()
+
+
 def test_aliases_are_the_generic_formats():
     for alias, name in {"fp16": "e5m10", "bf16": "e8m7", "fp32": "e8m23"}.items():
         left, right = formats.scalar(alias), formats.scalar(name)
@@ -187,6 +302,11 @@ def test_names_parse_to_themselves(name):
     ("e8m30", "e8m30 has 8 exponent bits of 39"),
     ("e3m0", "write e3m0fn or e3m0finite"),
     ("ue4m3fnuz", "write fn instead of fnuz"),
+    ("odd17", "odd17 has 17 bits"),
+    ("posit(33,2)", r"posit\(33,2\) has 33 bits; posits have 2 to 32"),
+    ("posit(32,6)", r"posit\(32,6\) needs values up to 2\^\(30 2\^6\), beyond float64"),
+    ("posit(8)", r"unknown format 'posit\(8\)'; did you mean posit\(8,2\)"),
+    ("binary8p8", "binary8p8 has 0 exponent bits of 8"),
 ])  # fmt: skip
 def test_bad_names(name, message):
     with pytest.raises(InputError, match=message):
@@ -203,6 +323,7 @@ def test_bad_names(name, message):
     (lambda f: f.decode(-1), "code -1 does not fit"),
     (lambda f: f.decode(1.5), "codes of int4 must be integers, not float64"),
     (lambda f: formats.scalar("e2m1").integers([1]), "e2m1 is not an integer format"),
+    (lambda f: formats.scalar("ternary").integers([1, 2]), "code 2 of ternary is NaN, which is no integer"),
 ])  # fmt: skip
 def test_bad_values(call, message):
     with pytest.raises(InputError, match=message):

@@ -78,6 +78,13 @@ def test_zero_and_tiny_groups_stay_finite(name, clip):
         assert (tensor.integers()[:, 0] == 0).all()
 
 
+def test_ties_go_to_the_even_multiple_of_the_scale():
+    x = [-3, 12, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5]
+    tensor = formats.parse("uint4_g8_z").quantize(x)
+    assert (tensor.scale_values.tolist(), tensor.zero_points.tolist()) == ([1.0], [3])
+    assert tensor.dequantize().tolist() == [-3, 12, 0, 2, 2, 0, -2, -2]
+
+
 def test_scale_beyond_fp16_saturates():
     tensor = formats.parse("int4_g4").quantize([1e6, 0.0, -1e6, 1.0])
     assert tensor.scale_values.tolist() == [65504.0]

@@ -1,119 +1,240 @@
-"""Block formats: many elements of a scalar format that share one scale, and perhaps one zero point.
+"""Block formats: many elements of a scalar format that share scales, on one or on several levels.
 
-value = scale * (element - zero point). The integers of group quantization are the block formats furnished here.
+The value of an element is that of its code, less the zero point of its group if there is one, times one scale of each
+level. A block format is data: an element format, levels of scales from coarse to fine, and the name of the recipe
+(`RECIPES`) by which real values become codes. `block_names` lists those that are known by name.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError, unknown
 from ..qtensor import QTensor
+from .block_exponents import RAISED_FROM, fit_shared_exponent
+from .block_integers import fit_integers
+from .block_levels import fit_one_bit_exponents, fit_two_level, gain_two_level
+from .block_recipe import Choices, Recipe
 from .format import Format
 
-CLIPS = ("minmax", "mse")
-SHRINKS = np.linspace(0.99, 0.3, 70)
-"""Fractions of the min-max scale among which ``"mse"`` chooses."""
+RECIPES = {
+    "integers": Recipe(fit_integers, clips=("minmax", "mse"), rounding="nearest-even", ragged=True),
+    "shared-exponent": Recipe(fit_shared_exponent, rules=tuple(RAISED_FROM)),
+    "two-level": Recipe(fit_two_level, gain_two_level, levels=2, rules=("two-level",)),
+    "one-bit-exponents": Recipe(fit_one_bit_exponents, levels=None, rounding="nearest-away"),
+}
+"""How real values become codes, by name."""
+
+CHUNK = 1 << 17
+"""Elements quantized at a time: few enough to stay in a cache, enough to make the calls of NumPy worth while."""
+STRIP = 128
+"""Columns that are transposed at a time."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of scales.
+
+    Parameters
+    ----------
+    scale : format of the scales.
+    extent : how many elements along the axis share a scale; ``"channel"`` is the whole axis, ``"tensor"`` all axes.
+    """
+
+    scale: Format
+    extent: int | str
 
 
 @dataclass(frozen=True)
 class BlockFormat:
-    """Integers quantized in groups along one axis.
+    """Elements that share scales along one axis.
 
     Parameters
     ----------
     name : name that `formats.parse` takes.
-    element : integer format of the elements.
-    scale : format of the scales; they are finite and positive.
-    group : elements that share a scale; ``None`` is the whole axis. The last group of an axis may be shorter.
+    element : format of the elements.
+    levels : scales, coarse to fine. Each extent is a multiple of the next.
+    recipe : how real values become codes, a key of `RECIPES`.
     zero_point : whether each group has an integer, in the range of the elements, that stands for 0.
-    per_tensor : whether one scale serves all axes.
+
+    Raises
+    ------
+    InputError : on an unknown recipe, levels that do not suit it, or an extent that is not a multiple of the next.
     """
 
     name: str
     element: Format
-    scale: Format
-    group: int | None
+    levels: tuple[Level, ...]
+    recipe: str
     zero_point: bool = False
-    per_tensor: bool = False
 
-    def quantize(self, x: ArrayLike, axis: int = -1, clip: str = "minmax") -> QTensor:
+    def __post_init__(self) -> None:
+        if self.recipe not in RECIPES:
+            raise unknown("recipe", self.recipe, RECIPES)
+        recipe, extents = RECIPES[self.recipe], [level.extent for level in self.levels]
+        if recipe.levels not in (None, len(extents)) or bool(recipe.gain) != ("tensor" in extents[:-1]):
+            raise InputError(f"{self.name}: scales for every {extents} do not go with recipe {self.recipe!r}")
+        for coarse, fine in pairwise([*(extent for extent in extents if isinstance(extent, int)), 1]):
+            if fine < 1 or coarse < 1 or coarse % fine:
+                raise InputError(f"{self.name}: a block of {coarse} does not divide into blocks of {fine}")
+
+    @property
+    def scale(self) -> Format:
+        """Format of the finest scales."""
+        return self.levels[-1].scale
+
+    @property
+    def group(self) -> int | None:
+        """Elements that share one of the finest scales; None is the whole axis, or the whole tensor."""
+        extent = self.levels[-1].extent
+        return extent if isinstance(extent, int) else None
+
+    @property
+    def per_tensor(self) -> bool:
+        """Whether one scale serves the whole tensor, and nothing finer does."""
+        return self.levels[-1].extent == "tensor"
+
+    @property
+    def block(self) -> int | None:
+        """Elements that make a block, coarsest first; None is the whole axis, or the whole tensor."""
+        return next((level.extent for level in self.levels if isinstance(level.extent, int)), None)
+
+    @property
+    def ragged(self) -> bool:
+        """Whether the last block of an axis may be shorter than the others."""
+        return RECIPES[self.recipe].ragged
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Scale rules that `quantize` takes, the usual one first."""
+        return RECIPES[self.recipe].rules
+
+    @property
+    def bits(self) -> float:
+        """Bits stored for each element, its share of scales and zero points of blocks included."""
+        shared = sum(level.scale.bits / level.extent for level in self.levels if isinstance(level.extent, int))
+        return self.element.bits + shared + (self.element.bits / self.group if self.zero_point and self.group else 0)
+
+    def quantize(
+        self,
+        x: ArrayLike,
+        axis: int = -1,
+        clip: str = "minmax",
+        rule: str | None = None,
+        rounding: str | None = None,
+        seed: int | np.random.Generator | None = None,
+    ) -> QTensor:
         """Return `x` rounded to this format.
 
-        Elements are rounded to nearest even with the scale as it is stored, that is after its own rounding.
+        Elements are rounded with the scales as they are stored, that is after their own rounding.
 
         Parameters
         ----------
-        x : finite real values, any shape with at least one axis.
-        axis : the axis along which groups lie.
-        clip : ``"minmax"`` takes the least scale that clips nothing; ``"mse"`` takes, for each group, the fraction of
-            that scale with the least square error.
+        x : real values, any shape with at least one axis. float32 and what it contains is taken as float32, the rest
+            as float64; recipes that are defined in float32 or bfloat16 round it to that first.
+        axis : the axis along which blocks lie; its length is a multiple of `block` unless the format is `ragged`.
+        clip : the range to be covered: ``"minmax"`` is all of it; ``"mse"``, which only integers take, is for each
+            group the fraction of it that has the least square error.
+        rule : how the scale follows from the range, one of `rules`; None is the first.
+        rounding : rounding of the elements as in `Format.encode`; None is the usual one of the format. Integers take
+            no other, nor does hif4.
+        seed : seed or generator of ``"stochastic"``.
+
+        Returns
+        -------
+        QTensor of the shape of `x`. A block in which there is a NaN or an infinity has NaN for its scale.
 
         Raises
         ------
-        InputError : on an unknown `clip`, an axis that `x` has not, or a value that is not finite.
+        InputError : on an unknown `clip`, `rule` or `rounding`; if `x` has no such axis, or no values, or does not
+            divide into blocks; on a value that is not finite if the scales have no NaN.
         """
-        x = np.asarray(x, dtype=np.float64)
-        if clip not in CLIPS:
-            raise unknown("clip", clip, CLIPS)
+        x = _real(x)
+        choices = self._choices(clip, rule, rounding, seed)
+        if rounding not in (None, "nearest-even"):
+            # Scaled down, the least float32 numbers vanish, and these roundings care that they are not zero.
+            x = x.astype(np.float64)
         if not -x.ndim <= axis < x.ndim:
             raise InputError(f"axis {axis} does not exist in a tensor of shape {x.shape}")
-        if not np.isfinite(x).all():
-            raise InputError(f"cannot quantize {x[~np.isfinite(x)][0]} to {self.name}; all values must be finite")
+        if not x.size:
+            raise InputError(f"cannot quantize a tensor of shape {x.shape}, which has no values")
 
+        recipe = RECIPES[self.recipe]
         moved = np.moveaxis(x, axis, -1)
-        groups = moved.reshape(*[1] * x.ndim, -1) if self.per_tensor else _split(moved, self.group)
-        elements, scales, zero_points = self._fit(groups, clip)
-        elements = elements.reshape(*elements.shape[:-2], -1)[..., : moved.size if self.per_tensor else moved.shape[-1]]
+        blocks = self._split(moved, axis)
+        gain = recipe.gain(self, blocks) if recipe.gain else np.float32(1)
+        rows = max(1, CHUNK // blocks.shape[1])
+        parts = [recipe.fit(self, blocks[row : row + rows], gain, choices) for row in range(0, len(blocks), rows)]
+
+        def assemble(pieces: Iterable[NDArray]) -> NDArray:
+            joined = np.concatenate(list(pieces))
+            if joined.size == 1:
+                return joined.reshape([1] * x.ndim)
+            # What fills up the last block is cut off again; there are never more scales than elements.
+            return np.moveaxis(joined.reshape(*moved.shape[:-1], -1)[..., : moved.shape[-1]], -1, axis)
+
+        zero_points = [part.zero_points for part in parts if part.zero_points is not None]
+        levels = [assemble(pieces) for pieces in zip(*(part.scales for part in parts), strict=True)]
+        if recipe.gain:
+            levels.insert(0, self.levels[0].scale.encode(np.full([1] * x.ndim, np.float32(1) / gain)))
         return QTensor(
-            codes=self.element.encode(np.moveaxis(elements.reshape(moved.shape), -1, axis)),
+            codes=assemble(part.codes for part in parts),
             format=self,
-            scales=np.moveaxis(scales, -1, axis),
-            zero_points=np.moveaxis(zero_points, -1, axis).astype(np.int32) if self.zero_point else None,
+            scales=levels[-1],
+            zero_points=assemble(zero_points) if zero_points else None,
             axis=axis % x.ndim,
+            coarse=tuple(levels[:-1]),
         )
 
-    def _fit(self, groups: NDArray, clip: str) -> tuple[NDArray, NDArray, NDArray]:
-        """Return elements [..., groups, group], codes of the scales [..., groups] and zero points [..., groups]."""
-        low, high = np.minimum(groups.min(axis=-1), 0.0), np.maximum(groups.max(axis=-1), 0.0)
-        least, most = self.element.minimum, self.element.maximum
-        if self.zero_point:
-            widest = (high - low) / (most - least)
-        else:
-            widest = np.maximum(high / most if most else 0.0, low / least if least else 0.0)
+    def _choices(
+        self, clip: str, rule: str | None, rounding: str | None, seed: int | np.random.Generator | None
+    ) -> Choices:
+        recipe = RECIPES[self.recipe]
+        rule = rule or recipe.rules[0]
+        for kind, value, possible in (("clip", clip, recipe.clips), ("scale rule", rule, recipe.rules)):
+            if value not in possible:
+                raise unknown(kind, value, possible)
+        if recipe.rounding and rounding not in (None, recipe.rounding):
+            raise InputError(f"rounding of {self.name} is always {recipe.rounding!r}, it cannot be {rounding!r}")
+        # One generator for all chunks: each would draw the same numbers from a seed of its own.
+        generator = None if seed is None else np.random.default_rng(seed)
+        return Choices(clip, rule, partial(self.element.encode, rounding=rounding or recipe.rounding, seed=generator))
 
-        best = self._round(groups, widest, low)
-        for shrink in SHRINKS if clip == "mse" else ():
-            candidate = self._round(groups, shrink * widest, shrink * low)
-            better = candidate[0] < best[0]
-            best = [np.where(_spread(better, new), new, old) for new, old in zip(candidate, best, strict=True)]
-        _, elements, scales, zero_points = best
-        return elements, scales, zero_points
-
-    def _round(self, groups: NDArray, wanted: NDArray, low: NDArray) -> list[NDArray]:
-        """Return the square error of each group, its elements, the code of its scale and its zero point."""
-        least, most = self.element.minimum, self.element.maximum
-        # A group of zeros takes scale 1; a scale too small for its format must not become 0.
-        codes = self.scale.encode(np.where(wanted == 0.0, 1.0, np.maximum(wanted, self.scale.decode(1))))
-        scales = self.scale.decode(codes)
-        zero_points = np.clip(np.rint(least - low / scales), least, most) if self.zero_point else np.zeros_like(scales)
-        elements = np.clip(np.rint(groups / scales[..., None]) + zero_points[..., None], least, most)
-        error = (elements - zero_points[..., None]) * scales[..., None] - groups
-        return [np.square(error).sum(axis=-1), elements, codes, zero_points]
-
-
-def _split(x: NDArray, group: int | None) -> NDArray:
-    """Return x [..., K] as [..., groups, group], the last group filled up with zeros."""
-    length = x.shape[-1]
-    size = max(1, min(group or length, length))
-    count = -(-length // size)
-    padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, count * size - length)])
-    return padded.reshape(*x.shape[:-1], count, size)
+    def _split(self, x: NDArray, axis: int) -> NDArray:
+        """Return x [..., K] as blocks [blocks, values], the last block of each row filled up with zeros."""
+        length = x.shape[-1]
+        if length % (self.block or length) and not self.ragged:
+            raise InputError(
+                f"{length} values along axis {axis} do not divide into the blocks of {self.block} of {self.name}"
+            )
+        size = min(self.block or length, length)
+        if missing := -length % size:
+            x = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)])
+        x = _contiguous(x)
+        return x.reshape(1, -1) if self.per_tensor else x.reshape(-1, size)
 
 
-def _spread(choice: NDArray, like: NDArray) -> NDArray:
-    """Return `choice`, one for each group, with the axes of `like`."""
-    return choice.reshape(*choice.shape, *[1] * (like.ndim - choice.ndim))
+def _contiguous(x: NDArray) -> NDArray:
+    """Return `x` in C order; a copy goes a few cache lines at a time, which transposes much faster than all at once."""
+    if x.flags.c_contiguous:
+        return x
+    copy = np.empty(x.shape, x.dtype)
+    for start in range(0, x.shape[-1], STRIP):
+        copy[..., start : start + STRIP] = x[..., start : start + STRIP]
+    return copy
+
+
+def _real(x: ArrayLike) -> NDArray:
+    """Return `x` as float32 if that is exact whatever the values are, else as float64."""
+    x = np.asarray(x)
+    if np.can_cast(x.dtype, np.float32):
+        return x.astype(np.float32, copy=False)
+    if not np.can_cast(x.dtype, np.float64, "same_kind"):
+        raise InputError(f"cannot quantize values of type {x.dtype}; they must be real numbers")
+    return x.astype(np.float64, copy=False)

@@ -1,0 +1,149 @@
+"""Area and longest path of a processing element's stations, in the cells of a library."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Component, In
+
+from ...models.errors import unknown
+from ...models.formats import scalar
+from ...models.pe import PE, Mode
+from ...rtl.output import Output
+from ...rtl.pe import stations
+from ..verilog import verilog
+from .library import Library
+from .process import Surroundings
+from .timing import Path, longest_path
+from .yosys import synthesize
+
+STATIONS = ("dot", "prepare", "finish", "output")
+"""What can be measured: a cell, what a row shares, what follows a cell's result, and the output stage behind that."""
+
+
+class Registered(wiring.Component):
+    """A component behind registers at all its inputs, so that paths start at a clock edge.
+
+    Parameters
+    ----------
+    inner : the component; its ports are also those of this one.
+    modes : the modes in which the circuit has to work; what never changes in them becomes a constant.
+    """
+
+    def __init__(self, inner: Component, modes: Sequence[Mode] = ()) -> None:
+        self._inner, self._modes = inner, modes
+        super().__init__(inner.signature)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.inner = inner = self._inner
+        for name, member in self.signature.members.items():
+            outside, inside = getattr(self, name), getattr(inner, name)
+            if member.flow is not In:
+                m.d.comb += outside.eq(inside)
+                continue
+            held = Signal(member.shape, name=f"{name}_held", reset_less=True)
+            m.d.sync += held.eq(outside)
+            m.d.comb += inside.eq(held)
+            if name == "step" and self._modes:
+                m.d.comb += [inside[field].eq(value) for field, value in _needed(self._modes, held).items()]
+        return m
+
+
+def _needed(modes: Sequence[Mode], step: Any) -> dict[str, Value | int]:
+    """Return the fields of a step of which some modes need less than there is."""
+    interval = max(mode.interval for mode in modes)
+    signed = {scalar(mode.weight).signed for mode in modes}
+    plane = step.plane[: (interval - 1).bit_length()]
+    if len(modes) > 1:
+        sign = step.signed
+    else:  # the last plane of a signed weight has a sign, the others have none
+        sign = plane == interval - 1 if signed == {True} else 0
+    return {"plane": plane, "signed": sign}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What synthesis made of a circuit.
+
+    Attributes
+    ----------
+    area_um2 : sum of the areas of its cells.
+    nand2_equivalents : the same in areas of the library's smallest two-input NAND.
+    registers : how many flip-flops it has.
+    path : its longest path, None without registers.
+    cells : how many of each cell.
+    """
+
+    area_um2: float
+    nand2_equivalents: float
+    registers: int
+    path: Path | None
+    cells: dict[str, int]
+
+    def report(self) -> dict[str, Any]:
+        """Return the measurement as `dyad synth --json` writes it."""
+        path = self.path
+        return {
+            "area_um2": round(self.area_um2, 3),
+            "nand2_equivalents": round(self.nand2_equivalents, 1),
+            "registers": self.registers,
+            "critical_path_ns": path and round(path.ns, 4),
+            "cells": self.cells,
+            "path": path
+            and {"start": path.start, "end": path.end, "setup_ns": path.setup_ns}
+            | {"steps": [step._asdict() for step in path.steps]},
+        }
+
+
+def measure(
+    component: Component, name: str, library: Library, around: Surroundings, booth: bool = False
+) -> Measurement:
+    """Synthesize a component and measure it.
+
+    Parameters
+    ----------
+    component : the design, measured as it is; see `Registered`.
+    name : name of its top module.
+    library, around : the cells, and what the circuit is made for.
+    booth : whether Yosys recodes multiplications.
+    """
+    netlist = synthesize(verilog(component, name), name, library, around, booth)
+    cells = Counter(cell["type"] for cell in netlist["cells"].values())
+    area = sum(library[cell].area * count for cell, count in cells.items())
+    registers = sum(count for cell, count in cells.items() if library[cell].is_register)
+    path = longest_path(netlist, library, around.load)
+    return Measurement(area, area / library.nand2_area, registers, path, dict(sorted(cells.items())))
+
+
+def station(pe: PE, name: str, mode: str | None = None) -> Callable[[], Registered]:
+    """Return the constructor of a station of a processing element behind registers.
+
+    Parameters
+    ----------
+    pe : its description.
+    name : one of `STATIONS`.
+    mode : name of the one mode that it has to work in; None for all.
+
+    Raises
+    ------
+    InputError : if there is no such station or mode.
+    """
+    modes = {each.name: each for each in pe.modes}
+    if mode is not None and mode not in modes:
+        raise unknown(f"mode of {pe.name}", mode, modes)
+    built = stations(pe)
+    constructors: dict[str, Callable[[], Component]] = {
+        "dot": built.Dot,
+        "prepare": built.Prepare,
+        "finish": built.Finish,
+        "output": Output,
+    }
+    if name not in constructors:
+        raise unknown("station", name, constructors)
+    return lambda: Registered(constructors[name](), pe.modes if mode is None else [modes[mode]])
