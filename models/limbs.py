@@ -65,15 +65,17 @@ def product(a: Float, w: Float, left: Range, right: Range, odd: bool) -> Float:
     return rounded(words, split.width, left * right * k, odd)
 
 
-def total(terms: Iterable[Float], sums: Range, odd: bool) -> Float:
-    """Return the exact sum of `terms`, whose sums lie in `sums`, rounded as `product` does."""
-    words: Words = []
-    special: Float | float = 0.0
+def total(terms: Iterable[Float], shape: tuple[int, ...], sums: Range, odd: bool) -> Float:
+    """Return the exact sum of terms of one shape, which lies in `sums`, rounded as `product` does.
+
+    NaN and infinity among the terms go as in float64.
+    """
+    words: Words = [np.zeros(shape, np.int64) for _ in range(-(-sums.bits // WORD))]
+    special = np.zeros(shape)
     for term in terms:
         finite = np.isfinite(term)
-        limbs = list(_limbs(np.where(finite, term, 0), sums.exponent, WORD, -(-sums.bits // WORD)))
-        words = words or [np.zeros(term.shape, np.int64) for _ in limbs]
-        for word, limb in zip(words, reversed(limbs), strict=True):
+        limbs = _limbs(np.where(finite, term, 0), sums.exponent, WORD, len(words))
+        for word, limb in zip(reversed(words), limbs, strict=True):
             word += limb.astype(np.int64)
         with np.errstate(invalid="ignore"):
             special = special + np.where(finite, 0, term)

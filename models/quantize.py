@@ -40,11 +40,7 @@ def quantize(
     InputError : if `weights` is not such a format or `clip` is unknown; or if a bias is too large for the integers of
         its channel.
     """
-    format = formats.parse(weights)
-    if not isinstance(format, BlockFormat) or format.per_tensor:
-        raise InputError(
-            f"weights cannot be {weights}; they need a group or a channel, such as int4_g32 or int4_channel"
-        )
+    format = formats.weights(weights)
     if not len(images):
         raise InputError("there are no calibration images")
     inputs = [images, *network.forward(images)[:-1]]

@@ -121,4 +121,5 @@ def lmul_total(left: Operand, right: Operand, outer: Float | None, odd: bool) ->
         sums, bits = sums * span(some), bits + ranges.precision(some)
     if scales and bits > limbs.PRECISION:
         raise InputError(f"L-Mul sums of {left.name} times their scales need {bits} bits; float64 has 53")
-    return limbs.total(every if outer is None else (term * outer for term in every), sums, odd)
+    shape = left.codes.shape[0], right.codes.shape[1]
+    return limbs.total(every if outer is None else (term * outer for term in every), shape, sums, odd)

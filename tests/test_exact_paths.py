@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dyad.models import exact, formats, limbs, ranges
 from dyad.models.errors import InputError
+from dyad.models.operand import operand
 from dyad.models.ranges import Range
 
 POSIT = formats.parse("posit(16,1)")
@@ -31,6 +32,22 @@ POSIT = formats.parse("posit(16,1)")
 )
 def test_ranges_of_formats(name, exponent, largest):
     assert ranges.of(formats.parse(name)) == Range(exponent, largest)
+
+
+@pytest.mark.parametrize("name", ["int8_channel_z", "int4_g64_z", "hif4", "nvfp4", "mxfp6_e3m2", "int8_tensor"])
+def test_ranges_of_operands_contain_their_values(name):
+    """Values are as far from 0 as zero points and scales within blocks can take them."""
+    values = np.abs(np.random.default_rng(1).standard_normal((4, 128))) * np.exp2(np.arange(128) % 7)
+    side = operand(formats.parse(name).quantize(values), 1, "a")
+    for found, range in (
+        (side.elements(), side.element_range()),
+        (side.elements(), side.element_range(observed=True)),
+        (side.values(), side.value_range()),
+        (side.values(), side.value_range(observed=True)),
+    ):
+        inner = ranges.span(found)
+        assert range.exponent <= inner.exponent
+        assert inner.largest << (inner.exponent - range.exponent) <= range.largest
 
 
 def test_span_and_precision():

@@ -232,8 +232,9 @@ def test_products_are_rounded_once():
     assert_rounded_up(np.ldexp(matmul((posit, a), (posit, w), "fp32"), 54), x * y)
 
 
-def test_scaled_sums_of_blocks_are_rounded_once():
-    """Sums of int16 products times two fp16 scales: 36 and 11 + 11 bits."""
+@pytest.mark.parametrize(("name", "options"), [("int16_g64", {"accumulate": "fp32"}), ("int16_channel", {})])
+def test_scaled_sums_are_rounded_once(name, options):
+    """Sums of int16 products times two scales: 36 and 11 + 11 bits."""
     scales = next((s, t) for s in range(2047, 1024, -2) for t in range(s, 1024, -2) if beside_a_tie(s * t, 33))
     total = rest = beside_a_tie(scales[0] * scales[1], 33)
     pairs = []
@@ -242,10 +243,11 @@ def test_scaled_sums_of_blocks_are_rounded_once():
         pairs.append((x, min(32767, rest // x)))
         rest -= x * pairs[-1][1]
     codes = np.array(pairs + [(0, 0)] * (64 - len(pairs)), np.uint16)
-    format, half = formats.parse("int16_g64"), formats.parse("fp16")
-    a = QTensor(codes[:, :1].T, format, half.encode([[scales[0]]]), None, 1)
-    w = QTensor(codes[:, 1:], format, half.encode([[scales[1]]]), None, 0)
-    assert_rounded_up(matmul(a, w, "fp32"), total * scales[0] * scales[1])
+    format, fp32 = formats.parse(name), formats.parse("fp32")
+    a = QTensor(codes[:, :1].T, format, format.scale.encode([[scales[0]]]), None, 1)
+    w = QTensor(codes[:, 1:], format, format.scale.encode([[scales[1]]]), None, 0)
+    result = fp32.decode(matmul(a, w, **options, output=fp32))
+    assert_rounded_up(result, total * scales[0] * scales[1])
 
 
 def test_sums_of_blocks_are_rounded_once():
@@ -337,6 +339,7 @@ def test_nothing_to_sum():
     for accumulate in ("exact", "fp32", "int32"):
         assert np.array_equal(matmul(("int8", a), ("int8", w), accumulate), np.zeros((2, 3)))
     assert np.array_equal(matmul(("posit(16,1)", a), ("posit(16,1)", w), path="limbs"), np.zeros((2, 3)))
+    assert np.array_equal(matmul(("e4m3", a), ("e4m3", w), product="lmul"), np.zeros((2, 3)))
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,7 @@ def test_adder_comes_out_in_cells(tiny, tmp_path, monkeypatch):
     assert found.nand2_equivalents == found.area_um2 / 2
     assert found.registers == found.cells["DFF"] >= 8
     (folder,) = tmp_path.glob("synth/adder-*")
-    assert "set_driving_cell BUF_LARGE\nset_load 60 [all_outputs]\n" == (folder / "constraints").read_text()
+    assert (folder / "constraints").read_text() == "set_driving_cell BUF_LARGE\nset_load 60 [all_outputs]\n"
     assert "-D 4000\n" in (folder / "script.ys").read_text()
 
     monkeypatch.setattr(yosys, "run", lambda *_: pytest.fail("synthesized again"))

@@ -1,8 +1,8 @@
 """How fast matrices of quantized numbers are multiplied: ``python -m dyad.analysis.benchmarks.matmul [SIZE]``.
 
 Each product, decoding and rounding included, is measured in turn with the raw BLAS call that it rides on, and so is
-what other libraries do from Python: the ``@`` of ml_dtypes, which accumulates in float32, and the quires of SoftPosit,
-one product at a time. All run in one thread. NumPy's BLAS chooses its kernel by the processor; the table names it, and
+what other libraries do from Python: the ``@`` of ml_dtypes, which NumPy does by converting to float32, so that sums are
+rounded, and the quires of SoftPosit, one product at a time. All run in one thread. NumPy's BLAS chooses its kernel by the processor; the table names it, and
 the environment variable OPENBLAS_CORETYPE overrules a bad choice.
 """
 
@@ -19,11 +19,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from ...models import formats
 from ...models.matmul import matmul
 from ...models.operand import Source
+
+threadpools = import_module("threadpoolctl")  # comes with scikit-learn
 
 CASES: tuple[tuple[str, str, str, str | None], ...] = (
     ("int8", "int8", "exact", None),
@@ -58,7 +59,7 @@ def measure(left: str, right: str, accumulate: str, output: str | None, size: in
     x, y = random.standard_normal((2, size, size))
     a, w = _quantized(left, x, 1), _quantized(right, y, 0)
     product = partial(matmul, a, w, accumulate, output=output)
-    with threadpool_limits(1):
+    with threadpools.threadpool_limits(1):
         _, plan = product(explain=True)
         dtype = np.float32 if plan.path == "float32" else np.float64
         raw = partial(np.matmul, x.astype(dtype), y.astype(dtype))
@@ -79,13 +80,15 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def others() -> dict[str, float]:
-    """Return giga-products a second of the other libraries that are installed, over small operands."""
+    """Return giga-products a second of the other libraries that are installed."""
     rates = {}
     if find_spec("ml_dtypes"):
-        types, size = import_module("ml_dtypes"), 128
+        types, size = import_module("ml_dtypes"), 1024
         for name in ("float4_e2m1fn", "float8_e4m3fn", "bfloat16"):
-            a = np.ones((size, size), getattr(types, name))
-            rates[f"ml_dtypes {name}"] = size**3 / _seconds(partial(np.matmul, a, a)) / 1e9
+            a = np.random.default_rng(0).standard_normal((size, size)).astype(getattr(types, name))
+            product = partial(np.matmul, a, a)
+            with threadpools.threadpool_limits(1):
+                rates[f"ml_dtypes {name}"] = size**3 / median(_seconds(product) for _ in range(5)) / 1e9
     if find_spec("softposit"):
         softposit, count = import_module("softposit"), 4096
         for bits in (8, 16):
@@ -102,7 +105,7 @@ def others() -> dict[str, float]:
 def main() -> None:
     """Print the table."""
     size = int(sys.argv[1]) if len(sys.argv) > 1 else 1024
-    kernels = {f"{info['internal_api']} {info.get('architecture', '')}" for info in threadpool_info()}
+    kernels = {f"{info['internal_api']} {info.get('architecture', '')}" for info in threadpools.threadpool_info()}
     print(f"{size} x {size} x {size}, one thread, {', '.join(sorted(kernels))}\n")
     print(f"{'operands':26} {'sum':6} {'output':12} {'path':17} {'GMAC/s':>8} {'BLAS':>8} {'ratio':>7}")
     for left, right, accumulate, output in CASES:

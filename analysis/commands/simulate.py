@@ -98,16 +98,12 @@ def _precision(weight: str | None, group: int | None) -> dict[str, Any]:
     ------
     InputError : if there is no such format, it says nothing of groups or channels, or both name a group.
     """
-    from ...models.formats import BlockFormat, parse
+    from ...models import formats
 
-    format = parse(weight) if weight is not None else None
-    if isinstance(format, BlockFormat):
+    if weight is not None and isinstance(formats.parse(weight), formats.BlockFormat):
         if group is not None:
             raise InputError(f"--group {group} contradicts --weight {weight}, which says how weights share scales")
-        if format.per_tensor:
-            raise InputError(
-                f"weights cannot be {weight}; they need a group or a channel, such as int4_g32 or int4_channel"
-            )
+        format = formats.weights(weight)
         return {"weight": format.element.name, "group": format.group, "zero_point": format.zero_point}
     if group is not None and group < 1:
         raise InputError(f"--group {group} must be at least 1")

@@ -55,7 +55,7 @@ def find(liberty: Path | None) -> Path:
 
 
 def surroundings(library: Library, clock: float | None) -> Surroundings:
-    """Return what to assume around a circuit in a library, with the given clock period in ns or the library's usual one.
+    """Return what to assume around a circuit in a library, for a clock period in ns or, without one, the usual one.
 
     Raises
     ------

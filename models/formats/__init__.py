@@ -24,11 +24,24 @@ from __future__ import annotations
 
 from . import block_names, scalars
 from .block import BlockFormat, Level
-from .block_names import add_block, grouped, per_tensor
+from .block_names import add_block, grouped, per_tensor, weights
 from .format import Format
 from .scalars import add, scalar
 
-__all__ = ["BlockFormat", "Format", "Level", "add", "add_block", "grouped", "names", "parse", "per_tensor", "scalar"]
+__all__ = [
+    "BlockFormat",
+    "Format",
+    "Level",
+    "add",
+    "add_block",
+    "grouped",
+    "names",
+    "parse",
+    "per_tensor",
+    "scalar",
+    "weights",
+]
+
 
 def names() -> list[str]:
     """Return the names worth listing; `parse` takes more."""

@@ -102,7 +102,7 @@ class BlockFormat:
 
     @property
     def block(self) -> int | None:
-        """Elements that make a block, coarsest first; None is the whole axis, or the whole tensor."""
+        """Elements of the largest blocks along the axis; None is the whole axis, or the whole tensor."""
         return next((level.extent for level in self.levels if isinstance(level.extent, int)), None)
 
     @property

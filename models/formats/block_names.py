@@ -125,6 +125,19 @@ def grouped(element: str, group: int | None = None, zero_point: bool = False) ->
     return BlockFormat(f"{element}_{suffix}", format, (level,), "integers", zero_point)
 
 
+def weights(name: str) -> BlockFormat:
+    """Return the format called `name` if it is one of integers with a scale for each group or channel.
+
+    Raises
+    ------
+    InputError : if it is not, or does not exist.
+    """
+    format = find(name) or scalar(name)
+    if not isinstance(format, BlockFormat) or format.recipe != "integers" or format.per_tensor:
+        raise InputError(f"weights cannot be {name}; they need a group or a channel, such as int4_g32 or int4_channel")
+    return format
+
+
 def per_tensor(element: str, zero_point: bool = False) -> BlockFormat:
     """Return the block format of integers of which a whole tensor shares one scale; raises as `grouped` does."""
     name = f"{element}_tensor" + ("_z" if zero_point else "")

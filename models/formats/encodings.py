@@ -1,7 +1,7 @@
 """Encodings: how the codes of a format are laid out.
 
 The magnitudes of a format have ranks 0, 1, 2, ... in increasing order; in most encodings a rank is the code without its
-sign. An encoding is four functions over arrays, blind to limits, special values and rounding, which `format` adds:
+sign. An encoding is four functions over arrays, blind to limits, special values and rounding, which `codec` adds:
 
 - ``value(format, rank)``: the magnitude of a rank;
 - ``split(format, magnitude)``: the rank below a magnitude, and the fraction of the way to the next rank that is left;

@@ -1,4 +1,4 @@
-"""Fast encoders, made out of the exact one of `format` and giving the same codes.
+"""Fast encoders, made out of the exact one of `codec` and giving the same codes.
 
 By table
     A float32 is known to this path by its upper 16 bits and by whether any of the lower 16 is set: 131072 cases. An odd
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from . import codec
 from .encodings import ENCODINGS
 from .rounding import RULES
 
@@ -70,7 +71,7 @@ def _table(format: Format, rounding: str, beyond: int | None) -> NDArray | None:
     bits = np.arange(1 << 16, dtype=np.uint32) << 16
     with np.errstate(invalid="ignore"):  # signalling NaNs
         exact, first, last = (
-            format.round((bits | low).view(np.float32).astype(np.float64), RULES[rounding], beyond)
+            codec.encode(format, (bits | low).view(np.float32).astype(np.float64), RULES[rounding], beyond)
             for low in (0, 1, 0xFFFF)
         )
     return np.stack([exact, first], axis=1).ravel().astype(format.dtype) if np.array_equal(first, last) else None

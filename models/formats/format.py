@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..errors import InputError, unknown
-from . import chunks, fast
-from .encodings import ENCODINGS, Encoding
-from .rounding import RULES, Rule, rule
+from . import chunks, codec, fast
+from .encodings import ENCODINGS
+from .rounding import RULES, rule
 
 SPECIALS = ("none", "ieee", "fn", "fnuz", "uz", "nar")
 
@@ -105,12 +105,12 @@ class Format:
     @property
     def maximum(self) -> float:
         """Greatest finite value."""
-        return float(self._rules.value(self, np.array(self.largest)))
+        return float(ENCODINGS[self.encoding].value(self, np.array(self.largest)))
 
     @property
     def minimum(self) -> float:
         """Least finite value; if unsigned, 0 where there is a 0."""
-        least = self._rules.value(self, np.array(self.largest_negative))
+        least = ENCODINGS[self.encoding].value(self, np.array(self.largest_negative))
         return float(0.0 - least if self.signed else least)
 
     @property
@@ -125,10 +125,6 @@ class Format:
         if self.encoding == "integer" and self.specials == "none":
             return self.sign
         return self.largest if self.signed else 0
-
-    @property
-    def _rules(self) -> Encoding:
-        return ENCODINGS[self.encoding]
 
     def values(self, dtype: DTypeLike = np.float64) -> NDArray[Any]:
         """Return the value of every code in the order of the codes, for formats of at most 16 bits.
@@ -147,7 +143,7 @@ class Format:
 
     @cached_property
     def _values(self) -> NDArray[np.float64]:
-        return self._decode(np.arange(1 << self.bits))
+        return codec.decode(self, np.arange(1 << self.bits))
 
     def decode(self, codes: ArrayLike, dtype: DTypeLike = np.float64) -> NDArray[Any]:
         """Return the exact values of `codes`, in the same shape.
@@ -167,24 +163,11 @@ class Format:
 
         def decode(some: NDArray, out: NDArray) -> None:
             if table is None:
-                out[...] = self._decode(some.astype(np.int64))
+                out[...] = codec.decode(self, some.astype(np.int64))
             else:
                 table.take(some, out=out, mode="clip")
 
         return chunks.apply(decode, codes, dtype)
-
-    def _decode(self, codes: NDArray[np.int64]) -> NDArray[np.float64]:
-        negative, rank = self._rules.read(self, codes)
-        value = self._rules.value(self, rank)
-        if self.infinity is not None:
-            value = np.where(rank == self.infinity, np.inf, value)
-        if self.specials == "ieee":
-            value = np.where(rank > (self.infinity or 0), np.nan, value)
-        elif self.specials == "fn":
-            value = np.where(rank == self.nan, np.nan, value)
-        elif self.nan is not None:
-            value = np.where(codes == self.nan, np.nan, value)
-        return np.where(negative, -value, value)
 
     def encode(
         self,
@@ -226,28 +209,10 @@ class Format:
             if self.nan is None and np.isnan(some).any():
                 raise InputError(f"NaN cannot be encoded in {self.name}, which has no NaN")
             if ready is None or not ready(some, out):
-                out[...] = self.round(some.astype(np.float64), decide, beyond)
+                out[...] = codec.encode(self, some.astype(np.float64), decide, beyond)
 
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             return chunks.apply(encode, x, self.dtype)
-
-    def round(self, x: NDArray[np.float64], decide: Rule, beyond: int | None) -> NDArray[np.int64]:
-        """Return the codes of `x`, exact and slow: what `encode` does, in all other ways, must come to the same.
-
-        `decide` is one of `rounding.RULES`; `beyond` is the rank of what overflows, or None to saturate.
-        """
-        negative = np.signbit(x)
-        missing = ~np.isfinite(x) if self.specials == "nar" else np.isnan(x)
-        rank, fraction = self._rules.split(self, np.where(np.isfinite(x), np.abs(x), 0.0))
-        rank = rank + decide(fraction, rank % 2 == 1, negative)
-        limit = np.where(negative, self.largest_negative, self.largest)
-        overflow = limit
-        if beyond is not None:
-            # Finite values stay finite in roundings that would not even round up what is almost the next rank.
-            away = decide(np.full(x.shape, np.nextafter(1.0, 0.0)), rank % 2 == 1, negative)
-            overflow = np.where(away | np.isinf(x), beyond, limit)
-        rank = np.where((rank > limit) | np.isinf(x), overflow, rank)
-        return np.where(missing, self.nan or 0, self._rules.write(self, rank, negative))
 
     def integers(self, codes: ArrayLike) -> NDArray[np.int64]:
         """Return the codes of an integer format as signed int64, without its fraction bits.

@@ -123,9 +123,9 @@ def split(format: Format, x: Fraction) -> tuple[int, Fraction]:
         greatest = Fraction(2) ** ((format.bits - 2) * 2**format.exponent_bits)
         if x == 0 or x <= 1 / greatest or x >= greatest:
             return (0 if x == 0 else 1 if x < 1 else 2 ** (format.bits - 1) - 1), Fraction(0)
-        string = _posit_string(x, format.exponent_bits)
-        kept, rest = string[: format.bits - 1], string[format.bits - 1 :]
-        return int(kept.ljust(format.bits - 1, "0"), 2), Fraction(int(rest or "0", 2), 2 ** len(rest))
+        head, fraction = _posit_head(x, format.exponent_bits)
+        below, lost = divmod((int(head, 2) + fraction) * Fraction(2) ** (format.bits - 1 - len(head)), 1)
+        return int(below), lost
     if format.encoding == "hif8":
         ladder = [value for value, _ in _hif8_ladder()]
         x = min(x, ladder[-1])
@@ -139,15 +139,10 @@ def split(format: Format, x: Fraction) -> tuple[int, Fraction]:
     return below, (x - lower) / (upper - lower)
 
 
-def _posit_string(x: Fraction, exponent_bits: int) -> str:
-    """Return all bits of a positive posit, as many as it takes to be exact."""
+def _posit_head(x: Fraction, exponent_bits: int) -> tuple[str, Fraction]:
+    """Return regime and exponent of a positive posit as bits, and its fraction, whose bits follow and may never end."""
     scale = x.numerator.bit_length() - x.denominator.bit_length()
     scale -= Fraction(2) ** scale > x
     regime, exponent = divmod(scale, 2**exponent_bits)
-    fraction = x / Fraction(2) ** scale - 1
-    digits = fraction.denominator.bit_length() - 1
-    return (
-        ("1" * (regime + 1) + "0" if regime >= 0 else "0" * -regime + "1")
-        + (f"{exponent:0{exponent_bits}b}" if exponent_bits else "")
-        + (f"{fraction.numerator:0{digits}b}" if digits else "")
-    )
+    head = "1" * (regime + 1) + "0" if regime >= 0 else "0" * -regime + "1"
+    return head + (f"{exponent:0{exponent_bits}b}" if exponent_bits else ""), x / Fraction(2) ** scale - 1

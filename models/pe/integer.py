@@ -66,7 +66,8 @@ class IntegerPE:
         element = scalar(weight)
         for mode in self.modes:
             widest = scalar(mode.weight)
-            if (element.encoding, element.signed) == ("integer", widest.signed) and element.bits <= widest.bits:
+            alike = (element.encoding, element.signed, element.bias) == ("integer", widest.signed, 0)
+            if alike and element.bits <= widest.bits:
                 return mode
         taken = " and ".join(_range(mode.weight) for mode in self._widest)
         raise InputError(f"{self.name} takes weights of {taken}, not {weight}")
@@ -192,6 +193,8 @@ class IntegerPE:
             raise InputError(
                 f"{self.name}: weights of shape {w.shape} quantized along axis {w.axis}, not [K, N] along axis 0"
             )
+        if w.format.recipe != "integers":
+            raise InputError(f"{self.name} takes weights of integers in groups or channels, not {w.format.name}")
         if a.ndim != 2 or a.shape[1] != w.shape[0]:
             raise InputError(f"{self.name}: activations of shape {a.shape} do not multiply weights of shape {w.shape}")
         for extreme in (a.min(initial=0), a.max(initial=0)):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dyad.hw import verify as verification
+from dyad.models import formats
 from dyad.models import pe as processing_elements
 from dyad.models.errors import InputError
 from dyad.models.formats import scalar
@@ -52,6 +53,19 @@ def test_other_weights_are_refused(name, taken, refused):
     with pytest.raises(InputError) as error:
         processing_elements.get(name).mode(refused)
     assert str(error.value) == f"{name} takes weights of {taken}, not {refused}"
+
+
+@pytest.mark.parametrize("name", ["int8f6", "binary", "e2m1"])
+def test_elements_that_are_no_plain_integers_are_refused(name):
+    with pytest.raises(InputError, match=f"mixpe takes weights of int1..int8 and uint1..uint8, not {name}"):
+        processing_elements.get("mixpe").mode(name)
+
+
+@pytest.mark.parametrize("name", ["mxint8", "nvint4", "dfp8"])
+def test_other_blocks_of_integers_are_refused(name):
+    w = formats.parse(name).quantize(np.ones((64, 4)), axis=0)
+    with pytest.raises(InputError, match=f"mixpe takes weights of integers in groups or channels, not {name}"):
+        processing_elements.get("mixpe").accumulate(np.zeros((1, 64), np.int8), w)
 
 
 @pytest.mark.parametrize("name", ["int_mac", "ternary"])
