@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dyad.models import exact, formats, limbs, ranges
+from dyad.models import formats
 from dyad.models.errors import InputError
-from dyad.models.operand import operand
-from dyad.models.ranges import Range
+from dyad.models.products import exact, limbs, ranges
+from dyad.models.products.operand import operand
+from dyad.models.products.ranges import Range
 
 POSIT = formats.parse("posit(16,1)")
 

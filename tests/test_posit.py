@@ -89,3 +89,12 @@ def test_encode_is_softposit(name, convert):
     points = np.concatenate([points, -points])
     theirs = [getattr(softposit, convert)(x).v % (1 << posit.bits) for x in points.tolist()]
     np.testing.assert_array_equal(posit.encode(points), theirs)
+
+
+def test_the_reference_takes_any_rational():
+    """Also those whose bits never end: they lie between the boundaries of their codes."""
+    posit, longer = formats.parse("posit(8,0)"), formats.parse("posit(9,0)")
+    for x in (Fraction(n, d) for n in range(1, 100) for d in (3, 7, 11)):
+        code = reference.encode(posit, x)
+        if 1 < code < posit.largest:
+            assert reference.decode(longer, 2 * code - 1) <= x <= reference.decode(longer, 2 * code + 1)

@@ -1,9 +1,9 @@
 """How fast matrices of quantized numbers are multiplied: ``python -m dyad.analysis.benchmarks.matmul [SIZE]``.
 
-Each product, decoding and rounding included, is measured in turn with the raw BLAS call that it rides on, and so is
-what other libraries do from Python: the ``@`` of ml_dtypes, which NumPy does by converting to float32, so that sums are
-rounded, and the quires of SoftPosit, one product at a time. All run in one thread. NumPy's BLAS chooses its kernel by the processor; the table names it, and
-the environment variable OPENBLAS_CORETYPE overrules a bad choice.
+Each product, decoding and rounding included, is measured in turn with the raw BLAS call that it rides on. So is what
+other libraries do from Python: the ``@`` of ml_dtypes, which NumPy does in float32, rounding sums, and the quires of
+SoftPosit, one product at a time. All run in one thread. NumPy's BLAS chooses its kernel by the processor; the table
+names it, and the environment variable OPENBLAS_CORETYPE overrules a bad choice.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models import formats
-from ...models.matmul import matmul
-from ...models.operand import Source
+from ...models.products.matmul import matmul
+from ...models.products.operand import Source
 
 threadpools = import_module("threadpoolctl")  # comes with scikit-learn
 

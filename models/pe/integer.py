@@ -13,9 +13,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import exact
 from ..errors import InputError
 from ..formats import scalar
+from ..products import exact
 from ..qtensor import QTensor
 from .description import Mode
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dyad.models import exact
 from dyad.models.errors import InputError
+from dyad.models.products import exact
 
 
 def naive(a, b):

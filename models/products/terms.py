@@ -12,9 +12,9 @@ from itertools import islice, pairwise
 
 import numpy as np
 
+from ..errors import InputError
+from ..formats.lmul import lmul
 from . import exact, limbs, ranges
-from .errors import InputError
-from .formats.lmul import lmul
 from .operand import Operand
 from .ranges import Float, Range, span
 

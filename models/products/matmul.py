@@ -12,11 +12,11 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError, unknown
+from ..formats import Format, scalar
 from . import exact, limbs
 from .accumulate import ORDERS, encoder, fixed, fixed_bits, floating
-from .errors import InputError, unknown
 from .exact import Encode, Plan
-from .formats import Format, scalar
 from .operand import Operand, Source, operand
 from .ranges import Float, Range, span
 from .terms import lmul_total, segments, sum_range, terms

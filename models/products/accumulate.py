@@ -14,9 +14,9 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError, unknown
+from ..formats import Format, scalar
 from . import limbs
-from .errors import InputError, unknown
-from .formats import Format, scalar
 from .ranges import Float
 
 Add = Callable[[NDArray, NDArray], NDArray]

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .formats import Format
+from ..formats import Format
 
 Float = NDArray[np.floating]
 """float64 unless stated otherwise."""

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError, unknown
 from . import limbs
-from .errors import InputError, unknown
 from .ranges import Float, Range
 
 PATHS = ("float32", "float64", "certified", "limbs")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from . import formats, ranges
-from .errors import InputError
-from .qtensor import QTensor
+from .. import formats
+from ..errors import InputError
+from ..qtensor import QTensor
+from . import ranges
 from .ranges import Float, Range, span
 
 Source = QTensor | tuple[formats.Format | str, ArrayLike]
