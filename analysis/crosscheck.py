@@ -43,6 +43,7 @@ class Case:
 
     @property
     def layer(self) -> Layer:
+        """The layer that the program computes."""
         return self.program.placements[0].blocking.layer
 
 
@@ -68,6 +69,7 @@ class Verdict:
 
     @property
     def agrees(self) -> bool:
+        """Whether bits and cycles are equal, of every instruction."""
         return self.bits_equal and self.simulator == self.rtl and not self.difference
 
     def report(self) -> dict:

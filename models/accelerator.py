@@ -46,6 +46,7 @@ class Buffers:
 
     @property
     def total(self) -> int:
+        """Bytes of all buffers."""
         return self.activation + self.weight + self.parameter + self.accumulator + self.output
 
 
@@ -127,6 +128,7 @@ class Accelerator:
 
     @property
     def k(self) -> int:
+        """Lanes of a cell."""
         return self.pe.lanes
 
     @property

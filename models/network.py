@@ -69,22 +69,27 @@ class Layer:
 
     @property
     def out_height(self) -> int:
+        """Lines of results in an image."""
         return (self.height + 2 * self.padding - self.kernel_height) // self.stride + 1
 
     @property
     def out_width(self) -> int:
+        """Results in a line."""
         return (self.width + 2 * self.padding - self.kernel_width) // self.stride + 1
 
     @property
     def m(self) -> int:
+        """Rows of the matrix product: results of all images, without channels."""
         return self.batch * self.out_height * self.out_width
 
     @property
     def k(self) -> int:
+        """Length of the reduction."""
         return self.kernel_height * self.kernel_width * self.channels
 
     @property
     def n(self) -> int:
+        """Columns of the matrix product."""
         return self.filters
 
     @property
@@ -130,4 +135,5 @@ class Network:
 
     @property
     def macs(self) -> int:
+        """Multiply-accumulates of all layers, every instance counted."""
         return sum(layer.macs * layer.count for layer in self.layers)

@@ -38,6 +38,7 @@ class Energy:
 
     @property
     def total(self) -> float:
+        """Energy of all parts, in pJ."""
         return sum(getattr(self, part.name) for part in fields(self))
 
     def __add__(self, other: Energy) -> Energy:
@@ -70,6 +71,7 @@ class Costs:
 
     @property
     def label(self) -> str:
+        """Where the figures come from, in a line."""
         return f"{self.status} figures, {self.technology} (hw/costs/{self.name}.yaml)"
 
     def sram_byte(self, capacity: int) -> float:

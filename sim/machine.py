@@ -57,6 +57,7 @@ class _Counter:
         self._waiting: simpy.Event | None = None
 
     def put(self) -> None:
+        """Leave one."""
         if self._waiting is None:
             self._count += 1
         else:

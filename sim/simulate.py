@@ -54,10 +54,12 @@ class Result:
 
     @property
     def cycles(self) -> int:
+        """Cycles of all layers, one after another."""
         return sum(result.run.cycles * result.layer.count for result in self.layers)
 
     @property
     def energy(self) -> Energy:
+        """Energy of all layers, by part."""
         total = Energy()
         for result in self.layers:
             total += result.energy * result.layer.count
@@ -65,10 +67,12 @@ class Result:
 
     @property
     def seconds(self) -> float:
+        """Time at the accelerator's clock, in seconds."""
         return self.accelerator.seconds(self.cycles)
 
     @property
     def utilization(self) -> float:
+        """Useful multiply-accumulates over those that the tile could have done in the same cycles, of all layers."""
         return sum(result.ideal * result.layer.count for result in self.layers) / self.cycles
 
     def report(self) -> dict:

@@ -25,10 +25,12 @@ SLOTS = 2
 
 
 def ceil_div(a: int, b: int) -> int:
+    """Return a / b, rounded up."""
     return -(-a // b)
 
 
 def round_up(a: int, b: int) -> int:
+    """Return the least multiple of b that is not less than a."""
     return ceil_div(a, b) * b
 
 
@@ -47,6 +49,7 @@ class Reduction:
 
     @property
     def parameters(self) -> bool:
+        """Whether segments have factors of their own: scales or zero points."""
         return self.scaled or self.zero_point
 
 
@@ -96,6 +99,7 @@ class Blocking:
 
     @cached_property
     def reduction(self) -> Reduction:
+        """How the products of a result are summed."""
         return reduction(self.layer, self.accelerator)
 
     @property
@@ -109,10 +113,12 @@ class Blocking:
 
     @property
     def row_tiles(self) -> int:
+        """Tiles of m rows in a block."""
         return ceil_div(self.rows, self.accelerator.tile.m)
 
     @property
     def column_tiles(self) -> int:
+        """Tiles of n columns in a block."""
         return ceil_div(self.columns, self.accelerator.tile.n)
 
     @property
@@ -150,6 +156,7 @@ class Blocking:
 
     @property
     def fits(self) -> bool:
+        """Whether two blocks fit every buffer, and one the fields of an instruction."""
         limits = {name: (1 << bits) - 1 for name, bits in FIELDS[Multiply].items()}
         return (
             all(SLOTS * words <= self.accelerator.depths[name] for name, words in self.slots.items())

@@ -67,10 +67,12 @@ class Program:
 
     @property
     def input(self) -> Image:
+        """The images that the first layer reads."""
         return self.placements[0].input
 
     @property
     def output(self) -> Image:
+        """The images that the last layer writes."""
         return self.placements[-1].output
 
     def memory(self, layers: Sequence[QuantizedLayer]) -> NDArray[np.uint8]:
