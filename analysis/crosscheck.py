@@ -133,13 +133,15 @@ def random_cases(accelerator: Accelerator, count: int, seed: int, largest: int =
     rng = np.random.default_rng(seed)
     for index in range(count):
         m, k, n = np.exp(rng.uniform(0, np.log(largest + 1), 3)).astype(int)
-        group = [None, None, 8 * accelerator.k, 32 * accelerator.k][rng.integers(4)]
+        mode = accelerator.pe.modes[rng.integers(len(accelerator.pe.modes))]
+        longest = accelerator.pe.longest(mode) // accelerator.k * accelerator.k
+        group = [None, None, min(8 * accelerator.k, longest), min(32 * accelerator.k, longest)][rng.integers(4)]
         layer = gemm(
             f"random {index}",
             int(m),
             int(k),
             int(n),
-            weight=str(rng.choice([mode.weight for mode in accelerator.pe.modes])),
+            weight=mode.weight,
             group=group,
             zero_point=bool(rng.integers(2)),
             relu=bool(rng.integers(2)),

@@ -20,6 +20,15 @@ Json = Annotated[Path | None, Parameter(name="--json")]
 """Type of the parameter that says where a command's JSON report goes."""
 
 
+def _not_negative(_: Any, value: int) -> None:
+    if value < 0:
+        raise ValueError("A seed cannot be negative.")
+
+
+Seed = Annotated[int, Parameter(validator=_not_negative)]
+"""Type of the parameter that random choices come from."""
+
+
 def show(columns: Iterable[str], rows: Iterable[Iterable[object]], title: str | None = None) -> None:
     """Print a table; numbers are aligned on the right, None is left empty. Only a terminal's width folds lines."""
     lines = [tuple(_text(cell) for cell in row) for row in rows]

@@ -9,6 +9,20 @@ from pathlib import Path
 from ..models.errors import InputError
 
 
+def check(*paths: Path | None) -> None:
+    """Raise `InputError` for the first of `paths` that cannot be written: better before long work than after it."""
+    for path in paths:
+        if path is None:
+            continue
+        if path.is_dir():
+            raise InputError(f"cannot write {path}: Is a directory")
+        if not path.parent.is_dir():
+            reason = "Not a directory" if path.parent.exists() else "No such file or directory"
+            raise InputError(f"cannot write {path}: {reason}")
+        if not os.access(path.parent, os.W_OK):
+            raise InputError(f"cannot write {path}: Permission denied")
+
+
 def write(path: Path, text: str | Iterable[str]) -> None:
     """Write a text file in one step: whatever happens, `path` holds its old content or all of the new.
 

@@ -77,7 +77,7 @@ def fields(pe: PE) -> dict[str, tuple[int, int]]:
         "step": (1, STEP.size),
         "activations": (M * pe.lanes, pe.activation_bits),
         "weights": (N * pe.lanes, pe.plane_bits),
-        "drain_row": (1, (M // DRAIN - 1).bit_length()),
+        "drain_row": (1, max((M // DRAIN - 1).bit_length(), 1)),
         "zero_point": (N, 9),
         "scale": (N, 16),
         "scaled": (1, 1),

@@ -13,6 +13,12 @@ from .pe import PE
 
 FOLDER = Path(__file__).parent / "accelerators"
 
+MOST_ROWS = 2**12
+"""Rows of a tile, by the field `bank` of `load`."""
+
+MOST_WORDS = 2**16
+"""Words of a bank: what is narrowest among the fields of instructions that name words and bytes."""
+
 
 def _power_of_two(name: str, value: int) -> None:
     if value < 1 or value & (value - 1):
@@ -121,10 +127,17 @@ class Accelerator:
                     f"memory.bytes_per_cycle = {beat} does not divide the {word} word of {size} bytes of a tile of "
                     f"n = {self.tile.n} columns and k = {self.k} lanes"
                 )
+        if self.tile.m > MOST_ROWS:
+            raise InputError(f"tile.m = {self.tile.m} is more than the {MOST_ROWS} rows that an instruction can name")
         for name, words in self.depths.items():
+            size = getattr(self.buffers, name)
             if words < 2:
-                size = getattr(self.buffers, name)
                 raise InputError(f"buffers.{name} = {size} bytes holds {words} words; it must hold at least 2")
+            if words > MOST_WORDS:
+                raise InputError(
+                    f"buffers.{name} = {size} bytes holds {words} words in a bank, more than the {MOST_WORDS} that an "
+                    "instruction can name"
+                )
 
     @property
     def k(self) -> int:

@@ -15,6 +15,9 @@ from .pe.output import rescale
 from .qtensor import QTensor
 from .unfold import unfold
 
+LARGEST_SHIFT = 63
+"""Greatest c of a dyadic factor b / 2^c, by its field in the parameter words."""
+
 
 @dataclass(frozen=True, eq=False)
 class QuantizedLayer:
@@ -39,6 +42,8 @@ class QuantizedLayer:
     shift: NDArray[np.uint8]
 
     def __post_init__(self) -> None:
+        if self.shift.max(initial=0) > LARGEST_SHIFT:
+            raise InputError(f"layer {self.layer.name!r}: shift is {self.shift.max()}, at most {LARGEST_SHIFT} fits")
         name, layer, format = self.layer.name, self.layer, self.weights.format
         if self.weights.shape != (layer.k, layer.n) or self.weights.axis != 0:
             raise InputError(

@@ -49,7 +49,7 @@ class _File(_Strict):
     tile: _Tile
     buffers: _Buffers
     memory: _Memory
-    clock_mhz: float = Field(default=500.0, gt=0, strict=False)
+    clock_mhz: float = Field(default=500.0, gt=0, strict=False, allow_inf_nan=False)
     queue: int = Field(default=8, ge=2)
 
 
@@ -67,10 +67,11 @@ def read(path: Path) -> Accelerator:
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise InputError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
+    _no_twins(path, tree)
     if not isinstance(data, dict):
         raise InputError(f"{path}: an accelerator file is a mapping with the keys {', '.join(_File.model_fields)}")
     try:
@@ -91,19 +92,41 @@ def read(path: Path) -> Accelerator:
             source=str(path),
         )
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        # Errors of the parts start with their key, those of the processing element do not.
+        key = tuple(str(error).partition(" ")[0].split("."))
+        line = _line(tree, key if key[0] in _File.model_fields else ("pe", "name"))
+        raise InputError(f"{path}:{line}: {error}") from None
 
 
 def _complaint(error: object, key: tuple[str, ...]) -> str:
     kind, message, value = error["type"], error["msg"], error["input"]  # type: ignore[index]
     if kind == "missing":
         return "is missing"
+    if kind == "model_type":
+        return f"{value!r}: should be a mapping with the keys {', '.join(_section(key).model_fields)}"
     if kind == "extra_forbidden":
-        section: type[BaseModel] = _File
-        for part in key[:-1]:
-            section = section.model_fields[part].annotation  # type: ignore[assignment]
-        return f"unknown key; known: {', '.join(section.model_fields)}"
+        return f"unknown key; known: {', '.join(_section(key[:-1]).model_fields)}"
     return f"{value!r}: {message[0].lower()}{message[1:]}"
+
+
+def _section(key: tuple[str, ...]) -> type[BaseModel]:
+    """Return the schema of the mapping at `key`."""
+    section: type[BaseModel] = _File
+    for part in key:
+        section = section.model_fields[part].annotation  # type: ignore[assignment]
+    return section
+
+
+def _no_twins(path: Path, node: yaml.Node | None) -> None:
+    """Raise `InputError` if a mapping has a key twice, of which YAML would take the last."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for name, value in node.value:
+        if name.value in seen:
+            raise InputError(f"{path}:{name.start_mark.line + 1}: {name.value}: this key is there twice")
+        seen.add(str(name.value))
+        _no_twins(path, value)
 
 
 def _line(node: yaml.Node | None, key: tuple[str, ...]) -> int:

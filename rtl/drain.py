@@ -46,7 +46,7 @@ class Drain(wiring.Component):
                 "parameter": Out(
                     Signature({"enable": Out(1), "address": Out(range(depths["parameter"])), "data": In(columns)})
                 ),
-                "row": Out(range(tile.m // tile.drain)),
+                "row": Out(range(max(tile.m // tile.drain, 2))),
                 "results": In(data.ArrayLayout(data.ArrayLayout(data.signed(bits), tile.n), tile.drain)),
                 "sums": In(data.ArrayLayout(data.signed(bits), tile.drain)),
                 "read": Out(Signature({"enable": Out(1), "address": Out(accumulator), "data": In(totals)})),

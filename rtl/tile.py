@@ -44,7 +44,7 @@ class Tile(wiring.Component):
                 "step": In(STEP),
                 "activations": In(m * pe.lanes * pe.activation_bits),
                 "weights": In(n * pe.lanes * pe.plane_bits),
-                "drain_row": In(range(m // drain)),
+                "drain_row": In(range(max(m // drain, 2))),
                 "results": Out(data.ArrayLayout(data.ArrayLayout(accumulator, n), drain)),
                 "sums": Out(data.ArrayLayout(accumulator, drain)),
             }

@@ -44,17 +44,32 @@ def test_the_three_that_come_with_dyad() -> None:
         ("queue: 4", "queue: 1", ":8: queue: 1: input should be greater than or equal to 2"),
         ("clock_mhz: 50", "clock_mhz: 0", ":7: clock_mhz: 0: input should be greater than 0"),
         ("latency: 8", "latency: [", ":6: not YAML: expected the node content"),
-        ("name: mixpe", "name: mixpi", ": unknown processing element 'mixpi'; did you mean mixpe?"),
-        ("m: 4", "m: 3", ": tile.m = 3 is not a power of two"),
-        ("drain: 1", "drain: 8", ": tile.drain = 8 is more than the tile's m = 4 rows"),
-        ("bytes_per_cycle: 4", "bytes_per_cycle: 1", ": memory.bytes_per_cycle = 1 is less than the k = 2 activations"),
+        ("name: mixpe", "name: mixpi", ":3: unknown processing element 'mixpi'; did you mean mixpe?"),
+        ("name: tiny", "name: 2024-13-45", ": not YAML: month must be in 1..12"),
+        ("clock_mhz: 50", "clock_mhz: .inf", ":7: clock_mhz: inf: input should be a finite number"),
+        ("tile: {m: 4, n: 4, drain: 1}", "tile: 3", ":4: tile: 3: should be a mapping with the keys m, n, drain"),
+        ("drain: 1", "drain: 1, m: 8", ":4: m: this key is there twice"),
+        ("lanes: 2", "lanes: 3", ":3: pe.lanes = 3 is not a power of two"),
+        ("tile: {m: 4", "tile: {m: 8192", ":4: tile.m = 8192 is more than the 4096 rows that an instruction can name"),
+        (
+            "weight: 8192",
+            "weight: 1048576",
+            ":5: buffers.weight = 1048576 bytes holds 262144 words in a bank, more than the 65536 that an instruction can",
+        ),
+        ("m: 4", "m: 3", ":4: tile.m = 3 is not a power of two"),
+        ("drain: 1", "drain: 8", ":4: tile.drain = 8 is more than the tile's m = 4 rows"),
+        (
+            "bytes_per_cycle: 4",
+            "bytes_per_cycle: 1",
+            ":6: memory.bytes_per_cycle = 1 is less than the k = 2 activations",
+        ),
         (
             "bytes_per_cycle: 4",
             "bytes_per_cycle: 8",
-            ": memory.bytes_per_cycle = 8 does not divide the weight word of 4 bytes of a tile of n = 4 columns and "
+            ":6: memory.bytes_per_cycle = 8 does not divide the weight word of 4 bytes of a tile of n = 4 columns and "
             "k = 2 lanes",
         ),
-        ("output: 2048", "output: 16", ": buffers.output = 16 bytes holds 1 words; it must hold at least 2"),
+        ("output: 2048", "output: 16", ":5: buffers.output = 16 bytes holds 1 words; it must hold at least 2"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import gfloat
@@ -370,3 +371,11 @@ def test_scale_values_are_exact_in_float64():
 def test_bad_input(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("name", "value"), [("int4_g2", 3e7), ("int8_channel", 1e300)])
+def test_scales_beyond_their_format_are_refused(name, value):
+    with pytest.raises(
+        InputError, match=f"cannot quantize {re.escape(f'{value:g}')} to {name}: its scale would be more"
+    ):
+        formats.parse(name).quantize(np.array([[1.0, -value]]))

@@ -19,7 +19,7 @@ from dyad.sim import machine as machine_module
 from dyad.sim.machine import Machine
 from dyad.sim.simulate import simulate as simulate_network
 
-from .cases import ODD, convolution, product
+from .cases import ODD, convolution, product, small
 
 TINY = accelerator.load("tiny")
 
@@ -43,6 +43,18 @@ def test_another_tile_agrees_too() -> None:
 def test_every_processing_element_agrees(pe) -> None:
     machine = replace(TINY, name=pe.name, pe=pe)
     verdicts = check(list(random_cases(machine, 12, seed=3, largest=40)))
+    assert [verdict.report() for verdict in verdicts if not verdict.agrees] == []
+
+
+@pytest.mark.parametrize("machine", [small(m=4, n=4, k=2, drain=4, beat=4), small(m=1, n=8, k=2, drain=1, beat=4)])
+def test_a_tile_that_drains_all_its_rows_at_once_agrees(machine) -> None:
+    verdicts = check(list(random_cases(machine, 8, seed=5, largest=40)))
+    assert [verdict.report() for verdict in verdicts if not verdict.agrees] == []
+
+
+@pytest.mark.slow
+def test_the_edge_engine_agrees() -> None:
+    verdicts = check(list(random_cases(accelerator.load("edge"), 12, seed=2)))
     assert [verdict.report() for verdict in verdicts if not verdict.agrees] == []
 
 

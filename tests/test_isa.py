@@ -72,6 +72,8 @@ def test_the_text_form_reads_as_documented() -> None:
         ("\nload.activations rows=1", "line 2: unknown scratchpad 'activations'; did you mean activation?"),
         ("store row=1", "line 1: unknown field of store 'row'; did you mean rows?"),
         ("store wait=finsh", "line 1: unknown unit 'finsh'; did you mean finish?"),
+        ("multiply.weight rows=1", "line 1: unknown instruction 'multiply.weight'; did you mean multiply?"),
+        ("store rows=-1", "line 1: rows = -1 is negative"),
         ("store rows=many", "line 1: invalid literal for int() with base 0: 'many'"),
     ],
 )
@@ -88,6 +90,8 @@ def test_values_that_do_not_fit_are_named() -> None:
         decode(b"abc")
     with pytest.raises(InputError, match="bits above 119 must be 0"):
         decode(encode(Finish(0, 1, 1, 0, 0, 0, 0))[:-1] + b"\1")
+    with pytest.raises(InputError, match="load: buffer = 3 is none of activation, weight, parameter"):
+        decode(encode(Load(3, 1, 1, 0)))
     assert decode(encode(Multiply(0, 1, 1, 1, 1, 1, 0, 0, 0, 0))) == Multiply(0, 1, 1, 1, 1, 1, 0, 0, 0, 0)
 
 

@@ -132,6 +132,17 @@ def test_layers_that_do_not_suit_are_refused(layer: Layer, message: str) -> None
     assert str(error.value) == message
 
 
+def test_smaller_groups_are_no_advice_where_they_do_not_help() -> None:
+    machine = replace(TINY, buffers=replace(TINY.buffers, accumulator=64))
+    with pytest.raises(InputError, match=r"buffers.accumulator is 64 bytes, it must be at least 128$"):
+        choose(gemm("big", 64, 256, 64, group=128), machine)
+
+
+def test_sums_that_could_overflow_int32_are_refused() -> None:
+    with pytest.raises(InputError, match="K = 70000 products of uint8 could sum to 33"):
+        compile_layers([gemm("long", 1, 70000, 1, weight="uint8")], EDGE)
+
+
 def test_a_block_that_does_not_fit_says_what_to_change() -> None:
     machine = replace(TINY, buffers=replace(TINY.buffers, weight=256))
     with pytest.raises(InputError) as error:
@@ -150,6 +161,9 @@ def test_chains_that_do_not_fit_together_are_refused() -> None:
         compile_layers([gemm("a", 4, 4, 8), gemm("b", 4, 9, 8)], TINY)
     with pytest.raises(InputError, match=r"layer 'a' gives fp16, but 'b' takes int8"):
         compile_layers([gemm("a", 4, 4, 8, output="fp16"), gemm("b", 4, 8, 8)], TINY)
+    padded = Layer("padded", channels=64, filters=4, kernel_height=2, kernel_width=2, padding=1)
+    with pytest.raises(InputError, match=r"layer 'padded' takes images of 1x1x64, but 'c' gives 4x4x4"):
+        compile_layers([Layer("c", channels=2, filters=4, height=4, width=4), padded], TINY)
     with pytest.raises(InputError, match="at least one layer"):
         compile_layers([], TINY)
 

@@ -80,6 +80,12 @@ def test_energy_of_single_instructions() -> None:
     accumulate = op["add_32"] * 24 / 32
     assert narrow.cells == pytest.approx(products * (op["multiply_8x4"] + accumulate) + 10 * 4 * 2 * accumulate)
     assert wide.cells == pytest.approx(2 * products * (op["multiply_8x4"] + accumulate) + 10 * 4 * 2 * accumulate)
+    # A step reads 4 x 2 activations and a word of 4 bytes; 4 rows of 4 accumulators are read and written.
+    assert narrow.buffers == pytest.approx(10 * 8 * sram(8192) + 10 * 4 * sram(8192) + 2 * 4 * 16 * sram(2048))
+    larger = replace(TINY, buffers=replace(TINY.buffers, activation=1 << 15))
+    assert energy(larger, [one], TABLE).buffers - narrow.buffers == pytest.approx(
+        10 * 8 * (sram(1 << 15) - sram(8192)), rel=1e-6
+    )
     scaled = energy(TINY, [one._replace(scaled=1, parameters=1)], TABLE)
     assert scaled.finish == pytest.approx(16 * (op["float32_add"] + op["float32_multiply"] + op["multiply_32x16"]))
 
@@ -91,6 +97,10 @@ def test_the_table_holds_what_was_published() -> None:
     assert TABLE.sram_byte(16384) == pytest.approx((10 / 8 * 20 / 8) ** 0.5)
     assert TABLE.sram_byte(4096) < TABLE.sram_byte(8192) < TABLE.sram_byte(1 << 21)
     assert TABLE.dram == pytest.approx(1300 / 8)
+    published = {"add_8": 0.03, "add_32": 0.1, "multiply_8x8": 0.2, "float32_add": 0.9, "float32_multiply": 3.7}
+    assert {name: TABLE.operations[name] for name in published} == published
+    assert TABLE.operations["multiply_8x4"] == published["multiply_8x8"] / 2
+    assert TABLE.operations["multiply_32x16"] == 3.1 / 2
     assert TABLE.status == "published" and "45 nm" in TABLE.label
 
 

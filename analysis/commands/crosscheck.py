@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...models.errors import InputError
-from ..terminal import Json, report, show, working
+from ..terminal import Json, Seed, report, show, working
 
 if TYPE_CHECKING:
     from ...models.network import Layer
@@ -23,7 +23,7 @@ def crosscheck(
     output: str = "int8",
     random: int | None = None,
     largest: int = 200,
-    seed: int = 0,
+    seed: Seed = 0,
     waves: Path | None = None,
     json: Json = None,
 ) -> int:
@@ -36,7 +36,7 @@ def crosscheck(
     gemm
         M,K,N of the product C[M,N] = A[M,K] W[K,N].
     weight
-        Element format of the weights.
+        Format of the weights: elements such as int4, or a block format such as int4_channel or uint4_g64_z.
     group
         Length of a quantization group along K; one scale per column when left out.
     zero_point
@@ -61,6 +61,7 @@ def crosscheck(
     int
         1 if any bits or cycles differ, else 0.
     """
+    from ...hw import files
     from ...models.accelerator import load
 
     if (gemm is None) == (random is None):
@@ -68,6 +69,7 @@ def crosscheck(
     for option, value in (("random", random), ("largest", largest), ("group", group)):
         if value is not None and value < 1:
             raise InputError(f"--{option} {value}: it must be at least 1")
+    files.check(waves, json)
     machine = load(accelerator)
     from ..crosscheck import check, prepare, random_cases
 
@@ -129,6 +131,7 @@ def _layer(size: str, weight: str, group: int | None, zero_point: bool, relu: bo
     from ...models.errors import unknown
     from ...models.network import gemm
     from ...models.program.isa import OUTPUTS
+    from ..precision import precision
 
     if output not in OUTPUTS:
         raise unknown("output format", output, OUTPUTS)
@@ -136,5 +139,5 @@ def _layer(size: str, weight: str, group: int | None, zero_point: bool, relu: bo
         m, k, n = (int(part) for part in size.split(","))
     except ValueError:
         raise InputError(f"--gemm {size!r} is not three whole numbers M,K,N, such as 16,128,32") from None
-    precision = {"weight": weight, "group": group, "zero_point": zero_point, "relu": relu, "output": output}
-    return gemm("product", m, k, n, **precision)
+    options = {"weight": weight, "group": group, "zero_point": zero_point, "relu": relu, "output": output}
+    return gemm("product", m, k, n, **options | precision(weight, group))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..terminal import Json, report, show, working
+from ..terminal import Json, Seed, report, show, working
 
 
-def demo(*, accelerator: str = "edge", seed: int = 0, json: Json = None, html: Path | None = None) -> int:
+def demo(*, accelerator: str = "edge", seed: Seed = 0, json: Json = None, html: Path | None = None) -> int:
     """Tell the whole story on real data: accuracy, cycles and energy, and a network run on the circuit.
 
     Parameters
@@ -35,6 +35,7 @@ def demo(*, accelerator: str = "edge", seed: int = 0, json: Json = None, html: P
         from .. import story
         from ..demo import demo as run
 
+        files.check(json, html)
         told = run(accelerators.load(accelerator), seed, progress=say)
     for table in story.tables(told):
         show(table.columns, table.rows, title=table.title)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ...models.errors import InputError
-from ..terminal import Json, report, show
+from ..terminal import Json, Seed, report, show
 
 if TYPE_CHECKING:
     from ...models.formats import Format
@@ -20,7 +20,7 @@ def formats(
     /,
     *,
     compare: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
-    seed: int = 0,
+    seed: Seed = 0,
     plot: Path | None = None,
     markdown: bool = False,
     json: Json = None,

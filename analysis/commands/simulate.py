@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from ...models.errors import InputError
+from ..precision import precision
 from ..terminal import Json, report, show, working
 
 
@@ -55,6 +55,7 @@ def simulate(
     html
         Also write a report with plots to this file.
     """
+    from ...hw import files
     from ...models import accelerator as accelerators
     from ...models import networks
     from ...sim.simulate import simulate as run
@@ -62,8 +63,9 @@ def simulate(
 
     options = {"phase": phase, "tokens": tokens, "batch": batch, "weight": weight, "group": group}
     given = {name: value for name, value in options.items() if value is not None}
+    files.check(json, trace, program, html)
     hardware = accelerators.load(accelerator)
-    shapes = networks.load(network, **given | _precision(weight, group))
+    shapes = networks.load(network, **given | precision(weight, group))
     with working(f"simulating {shapes.name}") as say:
         result = run(shapes, hardware, progress=lambda layer: say(f"simulating {shapes.name}: {layer}"))
     title = f"{shapes.name} on {hardware.name}" + (f" ({shapes.source})" if shapes.source else "")
@@ -78,33 +80,11 @@ def simulate(
         with working(f"writing {trace}"):
             files.write(trace, text(result))
     if program is not None:
-        from ...hw import files
-
         files.write(program, (one.program.text for one in {id(one.program): one for one in result.layers}.values()))
     if html is not None:
-        from ...hw import files
         from ..pages import network_page
 
         command = ["dyad simulate", network, "--accelerator", accelerator]
         command += [f"--{name} {value}" for name, value in given.items()]
         with working(f"writing {html}"):
             files.write(html, network_page(result, " ".join(command)))
-
-
-def _precision(weight: str | None, group: int | None) -> dict[str, Any]:
-    """Return the options of a network that a block format of weights stands for; none for a format of elements.
-
-    Raises
-    ------
-    InputError : if there is no such format, it says nothing of groups or channels, or both name a group.
-    """
-    from ...models import formats
-
-    if weight is not None and isinstance(formats.parse(weight), formats.BlockFormat):
-        if group is not None:
-            raise InputError(f"--group {group} contradicts --weight {weight}, which says how weights share scales")
-        format = formats.weights(weight)
-        return {"weight": format.element.name, "group": format.group, "zero_point": format.zero_point}
-    if group is not None and group < 1:
-        raise InputError(f"--group {group} must be at least 1")
-    return {}

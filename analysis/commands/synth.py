@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from ...models.errors import InputError
 from ..terminal import Json, report, show, working
 
 if TYPE_CHECKING:
-    from ...hw.synthesis.measure import Measurement
+    from ...hw.synthesis.measure import Registered
+
+AREA = {"area_um2": "area um2", "nand2_equivalents": "NAND2", "registers": "registers", "critical_path_ns": "path ns"}
+RESOURCES = {"lut4": "LUT4", "ff": "FF", "dsp": "DSP", "bram": "BRAM", "fmax_mhz": "MHz"}
+
+Designs = dict[str, Callable[[], "Registered"]]
 
 
 def synth(
@@ -19,12 +27,13 @@ def synth(
     station: Literal["dot", "prepare", "finish", "output", "all"] = "dot",
     liberty: Path | None = None,
     clock: float | None = None,
+    fpga: Literal["ecp5", "ice40"] | None = None,
     lanes: int | None = None,
     group: int | None = None,
     accumulator_bits: int | None = None,
     json: Json = None,
 ) -> None:
-    """Synthesize a processing element: its area, its cells and its longest path.
+    """Synthesize a processing element: its area, its cells and its longest path, or what it takes on an FPGA.
 
     The inputs are registered. Yosys and ABC map the circuit to the cells of a library; its timing is then read from
     the library's tables, from a clock edge to the next, without wires.
@@ -41,6 +50,8 @@ def synth(
         The library, a .lib or .lib.gz file; when left out, that of an open PDK in the folder that PDK_ROOT names.
     clock
         Clock period that synthesis aims at, in ns.
+    fpga
+        Instead of a library: place and route on an FPGA of this family, an ECP5-85 or an iCE40 HX8K; best of three.
     lanes
         Products that a cell sums in one step.
     group
@@ -48,40 +59,54 @@ def synth(
     accumulator_bits
         Width of a cell's accumulator.
     json
-        Also write the results to this file: `pe`, `mode`, `station`, `library`, `clock_ns`, `area_um2`,
-        `nand2_equivalents`, `critical_path_ns`, `cells` (how many of each) and `path` (`start`, `end`, `setup_ns` and
-        `steps`), all for the first station, and `stations`, a list of the same for each.
+        Also write the results to this file: `pe`, `mode` (null: all), `station`, `library`, `clock_ns`, `area_um2`,
+        `nand2_equivalents`, `registers`, `critical_path_ns`, `cells` (how many of each) and `path` (`start`, `end`,
+        `setup_ns`, `steps`); on an FPGA `pe`, `mode`, `station`, `fpga`, `lut4`, `ff`, `dsp`, `bram`, `fmax_mhz`. All
+        that for the first station, and `stations`, a list of the same for each.
     """
-    from ...hw.synthesis import process
-    from ...hw.synthesis.library import Library
-    from ...hw.synthesis.measure import STATIONS, measure
+    from ...hw.synthesis.measure import STATIONS
     from ...hw.synthesis.measure import station as build
     from ...models.pe import get
 
+    if fpga is not None and (liberty is not None or clock is not None):
+        raise InputError(f"--fpga {fpga} takes neither --liberty nor --clock")
     given = {"lanes": lanes, "group": group, "accumulator_bits": accumulator_bits}
     description = get(pe, **{name: value for name, value in given.items() if value is not None})
     designs = {each: build(description, each, mode) for each in (STATIONS if station == "all" else [station])}
+    rows = _fit(pe, designs, fpga) if fpga is not None else _measure(pe, designs, liberty, clock)
+    rows = [{"pe": pe, "mode": mode, "station": name, **row} for name, row in zip(designs, rows, strict=True)]
+    columns = {"station": "station"} | (AREA if fpga is None else RESOURCES)
+    title = f"{pe}, {mode or 'all modes'}, in {fpga or rows[0]['library']}"
+    show(columns.values(), ([row[column] for column in columns] for row in rows), title=title)
+    for row in rows:
+        if row.get("path"):
+            print(f"\nlongest path of {row['station']}, from {row['path']['start']} to {row['path']['end']}")
+            steps = [tuple(step.values()) for step in row["path"]["steps"]]
+            show(("cell", "net", "edge", "ns"), [*steps, ("setup", None, None, row["critical_path_ns"])])
+    report(json, {**rows[0], "stations": rows})
+
+
+def _measure(pe: str, designs: Designs, liberty: Path | None, clock: float | None) -> list[dict[str, Any]]:
+    from ...hw.synthesis import process
+    from ...hw.synthesis.library import Library
+    from ...hw.synthesis.measure import measure
+
     with working("reading the library"):
         library = Library.read(process.find(liberty))
     around = process.surroundings(library, clock)
-    found: dict[str, Measurement] = {}
+    rows = []
     for name, design in designs.items():
         with working(f"synthesizing {pe} {name}"):
-            found[name] = measure(design(), f"{pe}_{name}", library, around)
-
-    columns = ("station", "mode", "area um2", "NAND2", "registers", "cells", "path ns")
-    show(columns, (_row(name, mode, each) for name, each in found.items()), title=f"{pe} in {library.name}")
-    for name, each in found.items():
-        if each.path is not None:
-            print(f"\nlongest path of {name}, from {each.path.start} to {each.path.end}")
-            rows = [(f"{step.arrival_ns:.3f}", step.cell, step.edge, step.net) for step in each.path.steps]
-            show(("ns", "cell", "edge", "net"), [*rows, (f"{each.path.ns:.3f}", "setup", None, None)])
-    common = {"pe": pe, "mode": mode, "library": library.name, "clock_ns": around.clock}
-    stations = [{**common, "station": name, **each.report()} for name, each in found.items()]
-    report(json, {**stations[0], "stations": stations})
+            found = measure(design(), f"{pe}_{name}", library, around)
+        rows.append({"library": library.name, "clock_ns": around.clock, **found.report()})
+    return rows
 
 
-def _row(name: str, mode: str | None, found: Measurement) -> tuple[object, ...]:
-    count = sum(found.cells.values())
-    ns = None if found.path is None else f"{found.path.ns:.2f}"
-    return name, mode or "all", f"{found.area_um2:.0f}", f"{found.nand2_equivalents:.0f}", found.registers, count, ns
+def _fit(pe: str, designs: Designs, family: str) -> list[dict[str, Any]]:
+    from ...hw.synthesis.fpga import fit
+
+    rows = []
+    for name, design in designs.items():
+        with working(f"placing and routing {pe} {name}"):
+            rows.append({"fpga": family, **asdict(fit(design(), f"{pe}_{name}", family))})
+    return rows

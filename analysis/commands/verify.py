@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...models.errors import InputError, unknown
-from ..terminal import Json, report, show, working
+from ..terminal import Json, Seed, report, show, working
 
 
-def verify(*pe: str, seed: int = 0, waves: Path | None = None, json: Json = None) -> int:
+def verify(*pe: str, seed: Seed = 0, waves: Path | None = None, json: Json = None) -> int:
     """Compare circuits with their golden arithmetic in RTL simulation.
 
     Parameters
@@ -37,7 +37,10 @@ def verify(*pe: str, seed: int = 0, waves: Path | None = None, json: Json = None
     if waves is not None and len(chosen) != 1:
         raise InputError(f"--waves {waves} takes one processing element, not {len(chosen)}: {', '.join(chosen)}")
 
+    from ...hw import files
     from ...hw.verify import verify as run
+
+    files.check(waves, json)
 
     results = []
     for name in chosen:

@@ -129,9 +129,9 @@ def fit(component: Component, name: str, family: str, dsp: bool = True) -> Fit:
 
     def make(folder: Path) -> str:
         netlist = _synthesize(folder, "design", design, synth, name)
-        wide = netlist if placed is design else _synthesize(folder, "narrow", placed, synth, name)
+        around = netlist if placed is design else _synthesize(folder, "narrow", placed, synth, name)
         taken = _count(json.loads(netlist.read_text())["modules"][name], device)
-        clock = max(_place(folder, wide, device, seed) for seed in SEEDS)
+        clock = max(_place(folder, around, device, seed) for seed in SEEDS)
         return json.dumps({**taken, "fmax_mhz": round(clock, 1)})
 
     return Fit(**json.loads(yosys.built(f"{name}-{family}", (design, placed, synth, device, SEEDS), make)))

@@ -88,16 +88,18 @@ class Measurement:
 
     def report(self) -> dict[str, Any]:
         """Return the measurement as `dyad synth --json` writes it."""
-        path = self.path
+        path: dict[str, Any] | None = None
+        if self.path is not None:
+            steps = [step._asdict() | {"arrival_ns": round(step.arrival_ns, 4)} for step in self.path.steps]
+            path = {"start": self.path.start, "end": self.path.end, "setup_ns": round(self.path.setup_ns, 4)}
+            path["steps"] = steps
         return {
-            "area_um2": round(self.area_um2, 3),
+            "area_um2": round(self.area_um2, 2),
             "nand2_equivalents": round(self.nand2_equivalents, 1),
             "registers": self.registers,
-            "critical_path_ns": path and round(path.ns, 4),
+            "critical_path_ns": self.path and round(self.path.ns, 4),
             "cells": self.cells,
-            "path": path
-            and {"start": path.start, "end": path.end, "setup_ns": path.setup_ns}
-            | {"steps": [step._asdict() for step in path.steps]},
+            "path": path,
         }
 
 

@@ -93,7 +93,7 @@ def built(name: str, content: object, make: Callable[[Path], str]) -> str:
     name : of the folder below ``build/synth`` that `make` is given, together with a hash.
     content : everything that the result depends on, beside the versions of the tools.
     """
-    versions = [metadata.version(tool) for tool in TOOLS if _installed(tool)]
+    versions = [metadata.version(tool) for tool in TOOLS if installed(tool)]
     key = hashlib.sha256(repr((content, versions)).encode()).hexdigest()[:16]
     folder = toolchain.BUILD / "synth" / f"{name}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -142,11 +142,12 @@ def run(tool: str, function: str, arguments: list[str], log: Path) -> None:
 
 def require(tool: str) -> None:
     """Raise `InputError` if the wheel of a tool is not installed, and say how to get it."""
-    if not _installed(tool):
+    if not installed(tool):
         raise InputError(f'{tool} is not installed; get it with pip install "dyad[synthesis]"')
 
 
-def _installed(tool: str) -> bool:
+def installed(tool: str) -> bool:
+    """Return whether the wheel of a tool is installed."""
     return util.find_spec(tool.replace("-", "_")) is not None
 
 

@@ -30,6 +30,13 @@ def fit_integers(format: BlockFormat, blocks: NDArray, gain: np.float32, choices
     else:
         widest = np.maximum(high / most if most else 0.0, low / least if least else 0.0)
 
+    if (widest > format.scale.maximum).any():
+        wrong = np.abs(blocks[widest > format.scale.maximum]).max()
+        raise InputError(
+            f"cannot quantize {wrong:g} to {format.name}: its scale would be more than {format.scale.maximum:g}, the "
+            f"greatest of {format.scale.name}"
+        )
+
     best = _round(format, blocks, widest, low)
     for shrink in SHRINKS if choices.clip == "mse" else ():
         candidate = _round(format, blocks, shrink * widest, shrink * low)

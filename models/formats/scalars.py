@@ -113,6 +113,8 @@ def _float(
         raise InputError(f"{name} has no room for infinity and NaN on both sides; write {name}fn or {name}finite")
     if specials in ("fnuz", "uz") and unsigned:
         raise InputError(f"{name} has no minus zero whose code could be NaN; write fn instead of {suffix}")
+    if bias is not None and int(bias) > 1000:
+        raise InputError(f"{name} has a bias of {bias}; beyond 1000 its values would leave float64")
     # Where -0 is NaN the exponents are shifted by one so that they stay centred on 1.
     usual = (1 << (exponent_bits - 1)) - (specials not in ("fnuz", "uz"))
     return Format(name, bits, "float", not unsigned, exponent_bits, usual if bias is None else int(bias), specials)

@@ -166,8 +166,12 @@ class IntegerPE:
         (k, n), group = w.shape, w.format.group
         mode = self.mode(w.format.element.name)
         bias = np.zeros(n) if bias is None else bias
+        if bias.shape != (n,):
+            raise InputError(f"{self.name}: a bias of shape {bias.shape} does not suit {n} columns of weights")
+        if chunk is not None and chunk < 1:
+            raise InputError(f"{self.name}: a chunk is {chunk} products, it must be at least 1")
         if group is None:
-            self.check_int32(w.format.element.name, k, w.zero_points is not None, int(np.abs(bias).max(initial=0)))
+            self.check_int32(w.format.element.name, k, w.zero_points is not None, _magnitude(bias))
         elif (length := min(chunk or group, group, k)) > self.longest(mode):
             raise InputError(
                 f"{self.name}: a chunk of {length} is longer than the {self.longest(mode)} products of {mode.name} "
@@ -197,9 +201,20 @@ class IntegerPE:
             raise InputError(f"{self.name} takes weights of integers in groups or channels, not {w.format.name}")
         if a.ndim != 2 or a.shape[1] != w.shape[0]:
             raise InputError(f"{self.name}: activations of shape {a.shape} do not multiply weights of shape {w.shape}")
+        if not np.issubdtype(a.dtype, np.integer):
+            raise InputError(f"{self.name}: activations are {a.dtype}, they must be integers")
+        scales = w.scale_values
+        if not (np.isfinite(scales) & (scales >= 0)).all():
+            wrong = scales[~(np.isfinite(scales) & (scales >= 0))][0]
+            raise InputError(f"{self.name}: a scale of the weights is {wrong}, it must be finite and not negative")
         for extreme in (a.min(initial=0), a.max(initial=0)):
             if not -128 <= extreme <= 127:
                 raise InputError(f"{self.name}: activation {extreme} is outside int8, -128..127")
+
+
+def _magnitude(bias: NDArray) -> int:
+    """Return the greatest magnitude; -2^31 has none in int32."""
+    return max(abs(int(bias.min(initial=0))), abs(int(bias.max(initial=0))))
 
 
 def _largest_product(weight: str, zero_point: bool = False) -> int:

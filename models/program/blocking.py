@@ -17,6 +17,8 @@ from ..pe import Mode
 from .isa import FIELDS, OUTPUT_BYTES, Multiply
 from .timing import multiply_cycles
 
+_BY_DEPTH = ("activation", "weight")  # the buffers that a shorter block of the reduction needs less of
+
 LARGEST_BIAS = 2**30
 """Magnitude that a bias may have in an int32 accumulator; the other half is for the products."""
 
@@ -246,6 +248,6 @@ def choose(layer: Layer, accelerator: Accelerator) -> Blocking:
             raise InputError(
                 f"layer {layer.name!r}: its smallest block does not fit accelerator {accelerator.name!r}: "
                 f"buffers.{name} is {size} bytes, it must be at least {ceil_div(size * SLOTS * words, depth)}"
-                + (f", or use groups smaller than {layer.group}" if summed.scaled else "")
+                + (f", or use groups smaller than {layer.group}" if summed.scaled and name in _BY_DEPTH else "")
             )
     raise InputError(f"layer {layer.name!r}: a group of {layer.group} is too long for one instruction")

@@ -216,6 +216,8 @@ def decode(data: bytes) -> Instruction:
     if word >> position:
         raise InputError(f"{kind.__name__.lower()}: bits above {position} must be 0, found {word >> position:#x}")
     del values["opcode"]
+    if values.get("buffer", 0) >= len(BUFFERS):
+        raise InputError(f"load: buffer = {values['buffer']} is none of {', '.join(BUFFERS)}")
     return kind(**values)
 
 
@@ -257,8 +259,8 @@ def parse(text: str) -> Iterator[Instruction]:
 
 def _parse(words: list[str]) -> Instruction:
     name, _, buffer = words[0].partition(".")
-    if name not in UNITS:
-        raise unknown("instruction", name, UNITS)
+    if name not in UNITS or (buffer and name != "load"):
+        raise unknown("instruction", words[0], UNITS)
     kind = KINDS[UNITS.index(name)]
     values = dict.fromkeys(kind._fields, 0)
     if kind is Load:
@@ -276,4 +278,6 @@ def _parse(words: list[str]) -> Instruction:
             values[field] = mask(*value.split("+"))
         else:
             values[field] = int(value, 0)
+            if values[field] < 0:
+                raise InputError(f"{field} = {values[field]} is negative")
     return kind(**values)

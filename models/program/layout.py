@@ -89,7 +89,8 @@ def takes(following: Layer, layer: Layer) -> bool:
     given = (layer.batch, layer.out_height, layer.out_width, layer.n)
     flattened = layer.out_height * layer.out_width * layer.n
     taken = (following.batch, following.height, following.width, following.channels)
-    return taken in (given, (layer.batch, 1, 1, flattened), (1, 1, layer.batch, flattened))
+    flat = taken in ((layer.batch, 1, 1, flattened), (1, 1, layer.batch, flattened))
+    return taken == given or (flat and following.padding == 0)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dyad.models import formats
 from dyad.models import pe as processing_elements
 from dyad.models.errors import InputError
 from dyad.models.formats import scalar
+from dyad.models.qtensor import QTensor
 from dyad.rtl.pe import integer, mixpe
 
 ALL = [processing_elements.get(name) for name in processing_elements.names()]
@@ -66,6 +67,34 @@ def test_other_blocks_of_integers_are_refused(name):
     w = formats.parse(name).quantize(np.ones((64, 4)), axis=0)
     with pytest.raises(InputError, match=f"mixpe takes weights of integers in groups or channels, not {name}"):
         processing_elements.get("mixpe").accumulate(np.zeros((1, 64), np.int8), w)
+
+
+def weights(scale=1.0, group=None):
+    form = formats.grouped("int4", group)
+    scales = form.scale.encode(np.array([[scale]])) if np.isfinite(scale) else np.array([[0x7E00]])
+    return QTensor(np.full((4, 1), 7, np.uint8), form, scales, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("a", "w", "options", "message"),
+    [
+        (np.full((1, 4), -128, np.int8), weights(), {"bias": np.array([-(2**31)], np.int32)}, "does not fit int32"),
+        (
+            np.zeros((1, 4), np.int8),
+            weights(),
+            {"bias": np.zeros(3)},
+            r"a bias of shape \(3,\) does not suit 1 columns",
+        ),
+        (np.zeros((1, 4), np.int8), weights(group=4), {"chunk": -1}, "a chunk is -1 products, it must be at least 1"),
+        (np.zeros((1, 4), np.int8), weights(group=4), {"chunk": 0}, "a chunk is 0 products, it must be at least 1"),
+        (np.zeros((1, 4)), weights(), {}, "activations are float64, they must be integers"),
+        (np.zeros((1, 4), np.int8), weights(-1.0, group=4), {}, "a scale of the weights is -1.0, it must be finite"),
+        (np.zeros((1, 4), np.int8), weights(np.nan, group=4), {}, "a scale of the weights is nan, it must be finite"),
+    ],
+)
+def test_what_the_circuit_could_not_do_is_refused(a, w, options, message):
+    with pytest.raises(InputError, match=message):
+        processing_elements.get("mixpe").accumulate(a, w, **options)
 
 
 @pytest.mark.parametrize("name", ["int_mac", "ternary"])
