@@ -54,14 +54,14 @@ def test_the_three_that_come_with_dyad() -> None:
         (
             "weight: 8192",
             "weight: 1048576",
-            ":5: buffers.weight = 1048576 bytes holds 262144 words in a bank, more than the 65536 that an instruction can",
+            ":5: buffers.weight = 1048576 bytes holds 262144 words in a bank, more than the 65536 that",
         ),
         ("m: 4", "m: 3", ":4: tile.m = 3 is not a power of two"),
         ("drain: 1", "drain: 8", ":4: tile.drain = 8 is more than the tile's m = 4 rows"),
         (
             "bytes_per_cycle: 4",
             "bytes_per_cycle: 1",
-            ":6: memory.bytes_per_cycle = 1 is less than the k = 2 activations",
+            ":6: memory.bytes_per_cycle = 1 is less than the k = 2",
         ),
         (
             "bytes_per_cycle: 4",

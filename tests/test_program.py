@@ -152,7 +152,7 @@ def test_a_block_that_does_not_fit_says_what_to_change() -> None:
         "layer 'big': its smallest block does not fit accelerator 'tiny': buffers.activation is 8192 bytes, it must be"
     )
     size = int(message.split("at least ")[1].split(",")[0])
-    bigger = replace(machine, buffers=replace(machine.buffers, activation=size, weight=1 << 20))
+    bigger = replace(machine, buffers=replace(machine.buffers, activation=size, weight=1 << 18))
     assert choose(gemm("big", 64, 4096, 64, group=4096), bigger).depth == 4096
 
 

@@ -83,7 +83,7 @@ def weights(scale=1.0, group=None):
             np.zeros((1, 4), np.int8),
             weights(),
             {"bias": np.zeros(3)},
-            r"a bias of shape \(3,\) does not suit 1 columns",
+            r"a bias of shape \(3,\) does not suit",
         ),
         (np.zeros((1, 4), np.int8), weights(group=4), {"chunk": -1}, "a chunk is -1 products, it must be at least 1"),
         (np.zeros((1, 4), np.int8), weights(group=4), {"chunk": 0}, "a chunk is 0 products, it must be at least 1"),
