@@ -53,6 +53,7 @@ class TileBench(wiring.Component):
                 m.submodules[f"finish_{cell}"] = finish = stations(self._pe).Finish()
                 m.submodules[f"output_{cell}"] = output = Output()
                 m.d.comb += [
+                    finish.mode.eq(given.mode),
                     finish.accumulator.eq(tile.results[row][column]),
                     finish.activation_sum.eq(tile.sums[row]),
                     finish.zero_point.eq(given.zero_point.word_select(column, 9)),
@@ -77,6 +78,7 @@ def fields(pe: PE) -> dict[str, tuple[int, int]]:
         "step": (1, STEP.size),
         "activations": (M * pe.lanes, pe.activation_bits),
         "weights": (N * pe.lanes, pe.plane_bits),
+        "mode": (1, 4),
         "drain_row": (1, max((M // DRAIN - 1).bit_length(), 1)),
         "zero_point": (N, 9),
         "scale": (N, 16),
@@ -91,7 +93,7 @@ def fields(pe: PE) -> dict[str, tuple[int, int]]:
 
 
 def verify(pe_name: str, seed: int = 0, waves: Path | None = None) -> list[dict[str, Any]]:
-    """Compare the circuit of a processing element with its golden arithmetic in every mode.
+    """Compare the circuit of a processing element with its golden arithmetic, in every variant and mode.
 
     Parameters
     ----------
@@ -110,12 +112,15 @@ def verify(pe_name: str, seed: int = 0, waves: Path | None = None) -> list[dict[
     ------
     InputError : if there is no such processing element.
     """
-    pe = processing_elements.get(pe_name, lanes=LANES)
-    inputs = {
-        "pe": (pe_name, {"lanes": LANES}),
-        "geometry": (M, N, DRAIN),
-        "fields": fields(pe),
-        "latencies": (pe.finish_latency, LATENCY),
-        "brief": waves is not None,
-    }
-    return run(TileBench(pe), f"{pe_name}_bench", BENCH, inputs, waves=waves, seed=seed)["results"]
+    results = []
+    for parameters in processing_elements.variants(pe_name):
+        pe = processing_elements.get(pe_name, lanes=LANES, **parameters)
+        inputs = {
+            "pe": (pe_name, {"lanes": LANES, **parameters}),
+            "geometry": (M, N, DRAIN),
+            "fields": fields(pe),
+            "latencies": (pe.finish_latency, LATENCY),
+            "brief": waves is not None,
+        }
+        results += run(TileBench(pe), f"{pe_name}_bench", BENCH, inputs, waves=waves, seed=seed)["results"]
+    return results

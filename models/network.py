@@ -30,6 +30,7 @@ class Layer:
     relu : whether a ReLU follows.
     output : element format of the result: ``int8``, ``fp16`` or ``fp32``.
     count : how many identical layers this one stands for.
+    activation : name of the element format of the activations.
 
     Raises
     ------
@@ -52,6 +53,7 @@ class Layer:
     relu: bool = False
     output: str = "int8"
     count: int = 1
+    activation: str = "int8"
 
     def __post_init__(self) -> None:
         for field in ("channels", "filters", "batch", "height", "width", "kernel_height", "kernel_width", "stride"):

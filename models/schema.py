@@ -20,7 +20,8 @@ class _ProcessingElement(_Strict):
     name: str
     lanes: int = Field(ge=1)
     group: int = Field(default=128, ge=1)
-    accumulator_bits: int = Field(default=24, ge=12, le=32)
+    accumulator_bits: int = Field(default=0, ge=0)
+    activation: str | None = None
 
 
 class _Tile(_Strict):
@@ -83,7 +84,7 @@ def read(path: Path) -> Accelerator:
     try:
         return Accelerator(
             name=checked.name,
-            pe=pe.get(**checked.pe.model_dump()),
+            pe=pe.get(**checked.pe.model_dump(exclude_none=True)),
             tile=Tile(**checked.tile.model_dump()),
             buffers=Buffers(**checked.buffers.model_dump()),
             memory=Memory(**checked.memory.model_dump()),

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from ..models.accelerator import Accelerator
 from .multiply import SEGMENT
 from .pe import stations
+from .rounding import delay
 
 _ROW = data.StructLayout({"valid": 1, "address": 20, "final": 1})
 
 
 class Drain(wiring.Component):
-    """Drains a segment, `drain` rows a cycle, starting when its sums appear, `timing.RESULT` cycles after its issue.
+    """Drains a segment, `drain` rows a cycle, starting when its sums appear, `timing.result_cycles` after its issue.
 
     Ports
     -----
@@ -34,8 +35,8 @@ class Drain(wiring.Component):
 
     def __init__(self, accelerator: Accelerator) -> None:
         self._accelerator = accelerator
-        self._finish = stations(accelerator.pe).Finish
-        tile, bits = accelerator.tile, accelerator.pe.accumulator_bits
+        self._stations = stations(accelerator.pe)
+        tile = accelerator.tile
         depths = accelerator.depths
         columns = data.ArrayLayout(unsigned(32), tile.n)
         totals = data.ArrayLayout(columns, tile.drain)
@@ -47,8 +48,8 @@ class Drain(wiring.Component):
                     Signature({"enable": Out(1), "address": Out(range(depths["parameter"])), "data": In(columns)})
                 ),
                 "row": Out(range(max(tile.m // tile.drain, 2))),
-                "results": In(data.ArrayLayout(data.ArrayLayout(data.signed(bits), tile.n), tile.drain)),
-                "sums": In(data.ArrayLayout(data.signed(bits), tile.drain)),
+                "results": In(data.ArrayLayout(data.ArrayLayout(self._stations.result, tile.n), tile.drain)),
+                "sums": In(data.ArrayLayout(self._stations.sum, tile.drain)),
                 "read": Out(Signature({"enable": Out(1), "address": Out(accumulator), "data": In(totals)})),
                 "write": Out(Signature({"enable": Out(1), "address": Out(accumulator), "data": Out(totals)})),
                 "done": Out(1),
@@ -70,23 +71,27 @@ class Drain(wiring.Component):
         with m.Elif(hold != 0):
             m.d.sync += hold.eq(hold - 1)
 
-        # Cycle 0 is that of `valid`. The bias is read in cycle 0, scales and zero points in cycle 1.
+        # Cycle 0 is that of `valid`, or as much later as the results of this processing element take longer than one
+        # cycle. The bias is read in cycle 0, scales and zero points in cycle 1.
         latched, active = Signal(SEGMENT), Signal(SEGMENT)
         started = Signal(3)
-        m.d.sync += started.eq(started << 1 | self.segment.valid)
         with m.If(self.segment.valid):
             m.d.sync += latched.eq(self.segment.payload)
+        late = self._accelerator.pe.prepare_latency + self._accelerator.pe.dot_latency - 1
+        start, opened = delay(m, self.segment.valid, late), latched if late else self.segment.payload
+        m.d.sync += started.eq(started << 1 | start)
         m.d.comb += [
-            self.parameter.enable.eq(self.segment.valid | started[0]),
-            self.parameter.address.eq(Mux(self.segment.valid, self.segment.payload.bias, latched.parameter)),
+            self.parameter.enable.eq(start | started[0]),
+            self.parameter.address.eq(Mux(start, opened.bias, latched.parameter)),
         ]
         early, bias, factors = Signal(columns), Signal(columns), Signal(columns)
+        unit = Cat(Const(self._accelerator.pe.unit_scale, 32) for _ in range(tile.n))
         with m.If(started[0]):
             m.d.sync += [early.eq(self.parameter.data), active.eq(latched)]
         with m.If(started[1]):
             m.d.sync += [
                 bias.eq(Mux(active.biased, early, 0)),
-                factors.eq(Mux(active.parameters, self.parameter.data, 0)),
+                factors.eq(Mux(active.parameters, self.parameter.data, unit)),
             ]
 
         # From cycle 2 on: read the totals before, a group of rows each cycle.
@@ -99,11 +104,12 @@ class Drain(wiring.Component):
 
         # From cycle 3 on: the sums of the same rows enter the finish stations.
         stages = [Signal(_ROW, name=f"stage_{index}") for index in range(latency + 1)]
-        fresh, scaled = Signal(), Signal()
+        mode, fresh, scaled = Signal(4), Signal(), Signal()
         m.d.sync += [
             self.row.eq(row),
             fresh.eq(active.first),
             scaled.eq(active.scaled),
+            mode.eq(active.mode),
             stages[0].valid.eq(left != 0),
             stages[0].address.eq(address),
             stages[0].final.eq(active.final & (left == 1)),
@@ -111,8 +117,9 @@ class Drain(wiring.Component):
         m.d.sync += [after.eq(before) for before, after in pairwise(stages)]
         for d in range(tile.drain):
             for column in range(tile.n):
-                m.submodules[f"finish_{d}_{column}"] = finish = self._finish()
+                m.submodules[f"finish_{d}_{column}"] = finish = self._stations.Finish()
                 m.d.comb += [
+                    finish.mode.eq(mode),
                     finish.accumulator.eq(self.results[d][column]),
                     finish.activation_sum.eq(self.sums[d]),
                     finish.zero_point.eq(factors[column][16:25].as_signed()),

@@ -8,13 +8,13 @@ from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import exact_log2
 
 from ..models.accelerator import Accelerator
-from ..models.formats import scalar
 from ..models.program.isa import Multiply
 from .layouts import UnitSignature
 from .pe import STEP
 
 SEGMENT = data.StructLayout(
     {
+        "mode": 4,
         "accumulator": 20,
         "parameter": 20,
         "bias": 20,
@@ -28,9 +28,9 @@ SEGMENT = data.StructLayout(
 )
 """What the drain has to know of a segment.
 
-accumulator : first word of its results. parameter, bias : words of the parameter scratchpad.
-row_groups : groups of rows to drain. first, biased, parameters, scaled : as in the instruction; `first` only in the
-first segment of a tile's reduction. final : it is the instruction's last segment.
+mode : as in the instruction. accumulator : first word of its results. parameter, bias : words of the parameter
+scratchpad. row_groups : groups of rows to drain. first, biased, parameters, scaled : as in the instruction; `first`
+only in the first segment of a tile's reduction. final : it is the instruction's last segment.
 """
 
 
@@ -64,7 +64,6 @@ class Issue(wiring.Component):
         command, tile, modes = self.command, self._accelerator.tile, self._accelerator.pe.modes
         row_groups = tile.m // tile.drain
         planes = Array(mode.interval for mode in modes)[command.mode]
-        is_signed = Array(int(scalar(mode.weight).signed) for mode in modes)[command.mode]
 
         # The place in the loop nest: column tile, row tile, segment, step, plane.
         columns, rows = Signal(12), Signal(16)
@@ -86,12 +85,13 @@ class Issue(wiring.Component):
             self.step.valid.eq(issue),
             self.step.first.eq(opening & (plane == 0)),
             self.step.last.eq(last_step),
-            self.step.signed.eq(is_signed & last_plane),
+            self.step.mode.eq(command.mode),
             self.step.plane.eq(plane),
             self.segment.valid.eq(issue & last_step),
         ]
         segment = self.segment.payload
         m.d.comb += [
+            segment.mode.eq(command.mode),
             segment.accumulator.eq(accumulator),
             segment.parameter.eq(parameter),
             segment.bias.eq(bias),

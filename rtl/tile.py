@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Module, signed
+from amaranth.hdl import Array, Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..models.errors import InputError
 from ..models.pe import PE
 from .pe import STEP, stations
+from .rounding import delay
 
 
 class Tile(wiring.Component):
@@ -26,8 +27,8 @@ class Tile(wiring.Component):
     activations : in, m * lanes * activation_bits; row r, lane l at element r * lanes + l.
     weights : in, n * lanes * plane_bits; column c, lane l at element c * lanes + l.
     drain_row : in, index of the rows to read: drain_row * drain + d for d in 0..drain - 1.
-    results : out, [drain][n] signed accumulator_bits; the cells' results of these rows, in the same cycle.
-    sums : out, [drain] signed accumulator_bits; their sums of activations.
+    results : out, [drain][n] of what a cell results in; those of these rows, in the same cycle.
+    sums : out, [drain] of what a row results in.
 
     Raises
     ------
@@ -38,33 +39,40 @@ class Tile(wiring.Component):
         if m % drain:
             raise InputError(f"a tile of m = {m} rows cannot drain {drain} rows at a time: m must be a multiple")
         self._pe, self._m, self._n, self._drain = pe, m, n, drain
-        accumulator = signed(pe.accumulator_bits)
+        self._stations = built = stations(pe)
         super().__init__(
             {
                 "step": In(STEP),
                 "activations": In(m * pe.lanes * pe.activation_bits),
                 "weights": In(n * pe.lanes * pe.plane_bits),
                 "drain_row": In(range(max(m // drain, 2))),
-                "results": Out(data.ArrayLayout(data.ArrayLayout(accumulator, n), drain)),
-                "sums": Out(data.ArrayLayout(accumulator, drain)),
+                "results": Out(data.ArrayLayout(data.ArrayLayout(built.result, n), drain)),
+                "sums": Out(data.ArrayLayout(built.sum, drain)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pe, station = self._pe, stations(self._pe)
+        pe, station = self._pe, self._stations
+        step = data.View(STEP, delay(m, self.step.as_value(), pe.prepare_latency))
+        columns = []
+        for column in range(self._n):
+            m.submodules[f"prepare_column_{column}"] = prepare = station.PrepareColumn()
+            weights = self.weights.word_select(column, pe.lanes * pe.plane_bits)
+            m.d.comb += [prepare.step.eq(self.step), prepare.weights.eq(weights)]
+            columns.append(prepare.operand)
         rows = []
         for row in range(self._m):
             activations = self.activations.word_select(row, pe.lanes * pe.activation_bits)
-            m.submodules[f"prepare_{row}"] = prepare = station.Prepare()
+            m.submodules[f"prepare_row_{row}"] = prepare = station.PrepareRow()
             m.d.comb += [prepare.step.eq(self.step), prepare.activations.eq(activations)]
             cells = []
             for column in range(self._n):
                 m.submodules[f"cell_{row}_{column}"] = cell = station.Dot()
                 m.d.comb += [
-                    cell.step.eq(self.step),
-                    cell.activations.eq(activations),
-                    cell.weights.eq(self.weights.word_select(column, pe.lanes * pe.plane_bits)),
+                    cell.step.eq(step),
+                    cell.row.eq(prepare.operand),
+                    cell.column.eq(columns[column]),
                 ]
                 cells.append(cell.result)
             rows.append((cells, prepare.sum))

@@ -129,7 +129,9 @@ def test_verify_with_failures_shows_them_and_exits_1(dyad, verified):
 def test_verilog(dyad, tmp_path):
     assert dyad("verilog", "mixpe", "--lanes", 2, "-o", tmp_path / "pe.v")[0] == 0
     text = (tmp_path / "pe.v").read_text()
-    assert {"mixpe_prepare", "mixpe_dot", "mixpe_finish"} <= set(re.findall(r"^module (\w+)\(", text, re.MULTILINE))
+    assert {"mixpe_row", "mixpe_column", "mixpe_dot", "mixpe_finish"} <= set(
+        re.findall(r"^module (\w+)\(", text, re.MULTILINE)
+    )
     assert re.search(r"input \[15:0\] activations;", text)
 
 

@@ -121,7 +121,7 @@ def test_weights_that_fit_are_loaded_once() -> None:
         (
             gemm("g", 4, 9000, 4, group=9000),
             "layer 'g': a group of 9000 products in mode int4xint8 can overflow the 24-bit accumulator of mixpe, which "
-            "holds 8190; use smaller groups or raise pe.accumulator_bits",
+            "holds 6552; use smaller groups or raise pe.accumulator_bits",
         ),
         (gemm("g", 4, 30, 4, weight="int12"), "mixpe takes weights of int1..int8 and uint1..uint8, not int12"),
     ],

@@ -283,7 +283,7 @@ def test_one_mode_needs_less_than_all(tiny):
         mode: measure(station(element, "dot", mode)(), "mixpe_dot", tiny, around(tiny)).registers
         for mode in (None, "int4xint8", "int8xint8")
     }
-    assert area == {None: 8 + 4 + 5 + 40, "int4xint8": 8 + 4 + 3 + 40, "int8xint8": 8 + 4 + 4 + 40}
+    assert area == {None: 8 + 4 + 4 + 40, "int4xint8": 8 + 4 + 3 + 40, "int8xint8": 8 + 4 + 4 + 40}
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,8 @@ def test_command_reports(synth, tmp_path, monkeypatch):
         "library": "tiny",
         "clock_ns": 4.0,
     }
-    assert found["area_um2"] == 2 * found["nand2_equivalents"] > 55 * cells.FLIP_FLOP_AREA
+    assert found["area_um2"] == pytest.approx(2 * found["nand2_equivalents"], abs=0.11)
+    assert found["area_um2"] > 55 * cells.FLIP_FLOP_AREA
     path = found["path"]
     assert found["critical_path_ns"] == pytest.approx(path["steps"][-1]["arrival_ns"] + path["setup_ns"], abs=2e-4)
     assert re.search(rf"^dot +{found['area_um2']:g} ", output, re.MULTILINE)

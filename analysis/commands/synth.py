@@ -24,7 +24,7 @@ def synth(
     /,
     *,
     mode: str | None = None,
-    station: Literal["dot", "prepare", "finish", "output", "all"] = "dot",
+    station: Literal["dot", "row", "column", "finish", "output", "all"] = "dot",
     liberty: Path | None = None,
     clock: float | None = None,
     fpga: Literal["ecp5", "ice40"] | None = None,
@@ -45,7 +45,8 @@ def synth(
     mode
         Build only what this pair of operand formats needs, such as int4xint8; all modes when left out.
     station
-        What to build: a cell (dot), what a row shares (prepare), what follows a cell (finish), the output stage or all.
+        What to build: a cell (dot), what a row or a column shares, what follows a cell (finish), the output stage
+        or all.
     liberty
         The library, a .lib or .lib.gz file; when left out, that of an open PDK in the folder that PDK_ROOT names.
     clock

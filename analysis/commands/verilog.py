@@ -22,7 +22,7 @@ def verilog(
     accumulator_bits: int | None = None,
     output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
 ) -> None:
-    """Write the Verilog of a processing element's three stations, prepare, dot and finish, or of a whole engine.
+    """Write the Verilog of a processing element's stations (row, column, dot and finish) or of a whole engine.
 
     Parameters
     ----------
@@ -60,7 +60,13 @@ def verilog(
         if pe is not None:
             from ...rtl.pe import stations
 
-            modules = [(station(), f"{pe}_{name.lower()}") for name, station in stations(element)._asdict().items()]
+            built = stations(element)
+            modules = [
+                (built.PrepareRow(), f"{pe}_row"),
+                (built.PrepareColumn(), f"{pe}_column"),
+                (built.Dot(), f"{pe}_dot"),
+                (built.Finish(), f"{pe}_finish"),
+            ]
         else:
             from ...rtl.engine import Engine
 

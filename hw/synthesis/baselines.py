@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-
-from ...rtl.pe.mixpe import terms
 
 
 class MultiplyAccumulate(wiring.Component):
@@ -16,8 +14,7 @@ class MultiplyAccumulate(wiring.Component):
     ----------
     weight_bits : width of the weight.
     accumulator_bits : width of the sum, which wraps.
-    booth : whether 4-bit weights are recoded and activations shifted and added, as in a cell of MixPE; else the
-        product is left to synthesis.
+    booth : whether 4-bit weights are recoded and activations shifted and added; else the product is left to synthesis.
 
     Ports
     -----
@@ -47,7 +44,7 @@ class MultiplyAccumulate(wiring.Component):
         accumulator = Signal.like(self.accumulator, reset_less=True)
         first, starts = Signal(), Signal()
         if self._booth:
-            m.d.sync += product.eq(sum(terms(activation, weight.as_unsigned(), Const(1))))
+            m.d.sync += product.eq(sum(booth(activation, weight.as_unsigned())))
         else:
             m.d.sync += product.eq(activation * weight)
         m.d.sync += [
@@ -59,6 +56,20 @@ class MultiplyAccumulate(wiring.Component):
         ]
         m.d.comb += self.accumulator.eq(accumulator)
         return m
+
+
+def booth(a: Value, weight: Value) -> list[Value]:
+    """Return numbers that sum to `a * weight`: a radix-4 Booth digit of -2..2 for each two bits of a signed weight."""
+    products: list[Value] = []
+    below: Value | int = 0
+    for low, high in ((0, 1), (2, 3)):
+        one = weight[low] ^ below
+        two = Mux(weight[high], ~(weight[low] | below), weight[low] & below)
+        multiple = Mux(one, a, Mux(two, a << 1, 0))
+        products.append((multiple ^ weight[high].as_signed()) << low)
+        below = weight[high]
+    # A negative multiple is its complement plus 1; the ones of both digits make one more term.
+    return [*products, Cat(weight[1], 0, weight[3])]
 
 
 # By the constructor's arguments: area in um2 in sky130_fd_sc_hd, from Yosys 0.70 and a clock period of 4 ns.

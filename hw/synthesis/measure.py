@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Component, In
 
 from ...models.errors import unknown
-from ...models.formats import scalar
 from ...models.pe import PE, Mode
 from ...rtl.output import Output
 from ...rtl.pe import stations
@@ -22,8 +21,8 @@ from .process import Surroundings
 from .timing import Path, longest_path
 from .yosys import synthesize
 
-STATIONS = ("dot", "prepare", "finish", "output")
-"""What can be measured: a cell, what a row shares, what follows a cell's result, and the output stage behind that."""
+STATIONS = ("dot", "row", "column", "finish", "output")
+"""What can be measured: a cell, what a row and a column share, what follows a cell's result, and the output stage."""
 
 
 class Registered(wiring.Component):
@@ -32,11 +31,11 @@ class Registered(wiring.Component):
     Parameters
     ----------
     inner : the component; its ports are also those of this one.
-    modes : the modes in which the circuit has to work; what never changes in them becomes a constant.
+    modes : the modes in which the circuit has to work, by their index; what never changes in them becomes a constant.
     """
 
-    def __init__(self, inner: Component, modes: Sequence[Mode] = ()) -> None:
-        self._inner, self._modes = inner, modes
+    def __init__(self, inner: Component, modes: Mapping[int, Mode] | None = None) -> None:
+        self._inner, self._modes = inner, modes or {}
         super().__init__(inner.signature)
 
     def elaborate(self, platform: object) -> Module:
@@ -52,19 +51,16 @@ class Registered(wiring.Component):
             m.d.comb += inside.eq(held)
             if name == "step" and self._modes:
                 m.d.comb += [inside[field].eq(value) for field, value in _needed(self._modes, held).items()]
+            if name == "mode" and len(self._modes) == 1:
+                m.d.comb += inside.eq(next(iter(self._modes)))
         return m
 
 
-def _needed(modes: Sequence[Mode], step: Any) -> dict[str, Value | int]:
+def _needed(modes: Mapping[int, Mode], step: Any) -> dict[str, Value | int]:
     """Return the fields of a step of which some modes need less than there is."""
-    interval = max(mode.interval for mode in modes)
-    signed = {scalar(mode.weight).signed for mode in modes}
-    plane = step.plane[: (interval - 1).bit_length()]
-    if len(modes) > 1:
-        sign = step.signed
-    else:  # the last plane of a signed weight has a sign, the others have none
-        sign = plane == interval - 1 if signed == {True} else 0
-    return {"plane": plane, "signed": sign}
+    interval = max(mode.interval for mode in modes.values())
+    mode = step.mode if len(modes) > 1 else next(iter(modes))
+    return {"plane": step.plane[: (interval - 1).bit_length()], "mode": mode}
 
 
 @dataclass(frozen=True)
@@ -136,16 +132,17 @@ def station(pe: PE, name: str, mode: str | None = None) -> Callable[[], Register
     ------
     InputError : if there is no such station or mode.
     """
-    modes = {each.name: each for each in pe.modes}
-    if mode is not None and mode not in modes:
-        raise unknown(f"mode of {pe.name}", mode, modes)
+    modes = {index: each for index, each in enumerate(pe.modes) if mode in (None, each.name)}
+    if not modes:
+        raise unknown(f"mode of {pe.name}", mode or "", [each.name for each in pe.modes])
     built = stations(pe)
     constructors: dict[str, Callable[[], Component]] = {
         "dot": built.Dot,
-        "prepare": built.Prepare,
+        "row": built.PrepareRow,
+        "column": built.PrepareColumn,
         "finish": built.Finish,
         "output": Output,
     }
     if name not in constructors:
         raise unknown("station", name, constructors)
-    return lambda: Registered(constructors[name](), pe.modes if mode is None else [modes[mode]])
+    return lambda: Registered(constructors[name](), modes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 from ..errors import unknown
 from .description import PE, Mode
@@ -10,7 +11,7 @@ from .int_mac import IntMac
 from .mixpe import MixPE
 from .ternary import Ternary
 
-__all__ = ["PE", "IntMac", "MixPE", "Mode", "Ternary", "get", "names"]
+__all__ = ["PE", "IntMac", "MixPE", "Mode", "Ternary", "get", "names", "variants"]
 
 _BY_NAME = {description.name: description for description in (MixPE, IntMac, Ternary)}
 
@@ -20,7 +21,19 @@ def names() -> tuple[str, ...]:
     return tuple(_BY_NAME)
 
 
-def get(name: str, **parameters: int) -> PE:
+def variants(name: str) -> tuple[dict[str, Any], ...]:
+    """Return the parameters of each variant of a processing element, those that are not sizes.
+
+    Raises
+    ------
+    InputError : if the name is unknown.
+    """
+    if name not in _BY_NAME:
+        raise unknown("processing element", name, names())
+    return _BY_NAME[name].variants()
+
+
+def get(name: str, **parameters: Any) -> PE:
     """Return the processing element of this name.
 
     Parameters

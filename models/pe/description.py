@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,13 @@ class Mode:
     ----------
     weight, activation : names of the scalar formats of the operands.
     interval : cycles that a step of k lanes takes; each reads one word of the weight scratchpad.
+    packing : products that a lane forms in a step, of so many operands next to one another in its words.
     """
 
     weight: str
     activation: str
     interval: int
+    packing: int = 1
 
     @property
     def name(self) -> str:
@@ -34,16 +36,22 @@ class Mode:
 class PE(Protocol):
     """What the program, the machine and the circuit ask of a processing element.
 
+    Operands are given as numbers: integers, or codes of formats that are not integers. `prepare`, `dot` and `finish`
+    are its golden arithmetic.
+
     Attributes
     ----------
     name : short name, which is also the name of its file on every floor.
-    lanes : products that a cell sums in one step.
+    lanes : words of each operand that a cell takes in one step.
     group : length of the quantization group that the accumulator is made for.
     accumulator_bits : width of a cell's signed accumulator.
     modes : operand formats it multiplies, preferred first.
-    activation_bits : bits of an activation.
-    plane_bits : bits of a weight that a cell takes each cycle.
+    activation_bits : bits of a lane's word of activations.
+    plane_bits : bits of a lane's word of weights, of which a cell takes one each cycle.
+    prepare_latency : cycles from the operands of the tile to those of its cells.
+    dot_latency : cycles from the last operands of a segment at the cells to their results.
     finish_latency : cycles from a cell's result to the total that it is added to.
+    unit_scale : code of the scale 1.
     """
 
     @property
@@ -61,37 +69,60 @@ class PE(Protocol):
     @property
     def plane_bits(self) -> int: ...
     @property
+    def prepare_latency(self) -> int: ...
+    @property
+    def dot_latency(self) -> int: ...
+    @property
     def finish_latency(self) -> int: ...
+    @property
+    def unit_scale(self) -> int: ...
 
-    def mode(self, weight: str) -> Mode:
-        """Return the mode that multiplies weights of this element format."""
+    def mode(self, weight: str, activation: str) -> Mode:
+        """Return the mode that multiplies weights and activations of these element formats."""
 
     def longest(self, mode: Mode) -> int:
         """Return how many products the accumulator surely holds."""
 
+    def floating(self, mode: Mode, grouped: bool) -> bool:
+        """Return whether totals are float32; else they are int32."""
+
     def check_int32(self, weight: str, k: int, zero_point: bool, bias: int) -> None:
         """Raise `InputError` if `k` products and a bias of that magnitude could overflow an int32 accumulator."""
 
-    def planes(self, integers: NDArray[np.integer], mode: Mode) -> NDArray[np.uint8]:
-        """Return the weights as the scratchpad stores them, one plane for each cycle of the interval."""
+    def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.unsignedinteger]:
+        """Return the weights as the scratchpad stores them: a plane for each cycle of the interval, [interval, ...]."""
 
-    def prepare(self, a: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Return what is computed once for each row of activations."""
+    def weights(self, planes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
+        """Return the weights that `planes` turned into `planes`."""
 
-    def dot(self, a: NDArray[np.integer], q: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Return the exact sums of a segment."""
+    def prepare(self, a: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
+        """Return what is computed once for each row of activations. a : [..., M, k]; returns [..., M]."""
+
+    def dot(self, a: NDArray[np.integer], q: NDArray[np.integer], mode: Mode) -> NDArray[Any]:
+        """Return the sums of a segment as a cell holds them. a : [..., M, k]; q : [..., k, N]; returns [..., M, N]."""
 
     def finish(
         self,
-        sums: NDArray[np.int64],
+        sums: NDArray[Any],
         activation_sums: NDArray[np.int64],
         zero_points: NDArray[np.integer] | None,
         scales: NDArray[np.floating] | None,
         total: NDArray[np.int32] | NDArray[np.float32],
+        mode: Mode,
     ) -> NDArray[np.int32] | NDArray[np.float32]:
         """Return the totals after one more segment."""
 
     def accumulate(
-        self, a: NDArray[np.integer], w: QTensor, bias: NDArray | None = None, chunk: int | None = None
+        self,
+        a: NDArray[np.integer],
+        w: QTensor,
+        bias: NDArray | None = None,
+        chunk: int | None = None,
+        activation: str = "int8",
     ) -> NDArray[np.int32] | NDArray[np.float32]:
         """Return bias + A W as the circuit accumulates it, shape [M, N]."""
+
+
+def bytes_of(mode: Mode, lane_bits: int, count: int) -> int:
+    """Return the bytes that `count` operands next to one another take, in words of `lane_bits`."""
+    return -(-count * lane_bits // (8 * mode.packing))

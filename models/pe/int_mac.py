@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .description import Mode
 from .integer import IntegerPE
 
 
@@ -15,4 +14,4 @@ class IntMac(IntegerPE):
 
     name: ClassVar[str] = "int_mac"
     plane_bits: ClassVar[int] = 8
-    modes: ClassVar[tuple[Mode, ...]] = (Mode("int8", "int8", 1), Mode("uint8", "int8", 1))
+    weight_modes: ClassVar[dict[str, int]] = {"int8": 1, "uint8": 1}

@@ -8,27 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, unknown
 from ..formats import scalar
-from ..products import exact
+from ..products import exact, limbs
 from ..qtensor import QTensor
 from .description import Mode
+from .fixed import fixed_point, numbers
+
+WIDEST = 53
+"""Bits of the widest accumulator: what float64 holds exactly."""
 
 
 @dataclass(frozen=True)
 class IntegerPE:
     """Description and exact arithmetic of a cell that multiplies integers.
 
+    A cell may sum multiples of something else than weights q, if that makes it smaller: of 2^shift q + offset. The
+    finish station makes up for it, where it corrects for zero points.
+
     Parameters
     ----------
     lanes : products that a cell sums in one step.
-    group : quantization group that the accumulator must hold in the modes of one cycle a step.
-    accumulator_bits : width of the signed accumulator of a cell.
+    group : quantization group that the accumulator must hold.
+    accumulator_bits : width of the signed accumulator of a cell; 0 is the narrowest that holds a group in every mode,
+        or the widest there is. Modes of more than one cycle a step finish a group in parts if it does not hold it.
+    activation : scalar format of the activations: int8, or a float that the row decodes to integers (`fixed`).
 
     Raises
     ------
@@ -37,18 +47,36 @@ class IntegerPE:
 
     lanes: int = 4
     group: int = 128
-    accumulator_bits: int = 24
+    accumulator_bits: int = 0
+    activation: str = "int8"
 
     name: ClassVar[str]
     plane_bits: ClassVar[int]
-    modes: ClassVar[tuple[Mode, ...]]
-    activation_bits: ClassVar[int] = 8
+    weight_modes: ClassVar[dict[str, int]]
+    """Formats of weights, and the cycles that a step takes with each."""
+    activations: ClassVar[tuple[str, ...]] = ("int8",)
+    """Formats of activations to choose from."""
+    shift: ClassVar[int] = 0
+    dot_latency: ClassVar[int] = 1
     finish_latency: ClassVar[int] = 10
+    unit_scale: ClassVar[int] = 0x3C00
+
+    @classmethod
+    def variants(cls) -> tuple[dict[str, Any], ...]:
+        """Return the parameters, other than sizes, that make one circuit of this kind different from another."""
+        return tuple({"activation": activation} for activation in cls.activations)
 
     def __post_init__(self) -> None:
-        for field in ("lanes", "group", "accumulator_bits"):
+        for field in ("lanes", "group"):
             if getattr(self, field) < 1:
                 raise InputError(f"{self.name}: {field} is {getattr(self, field)}, it must be at least 1")
+        if self.activation not in self.activations:
+            raise unknown(f"activation format of {self.name}", self.activation, self.activations)
+        if not 0 <= self.accumulator_bits <= WIDEST:
+            raise InputError(f"{self.name}: accumulator_bits is {self.accumulator_bits}, not 0..{WIDEST}")
+        if self.accumulator_bits == 0:
+            largest = max(self._largest_term(mode) for mode in self.modes) * self.group
+            object.__setattr__(self, "accumulator_bits", min(largest.bit_length() + 1, WIDEST))
         for mode in self.modes:
             if mode.interval == 1 and self.longest(mode) < self.group:
                 raise InputError(
@@ -56,13 +84,34 @@ class IntegerPE:
                     f"of {mode.name}, not a group of {self.group}"
                 )
 
-    def mode(self, weight: str) -> Mode:
-        """Return the mode that multiplies weights of this element format: the first that contains it.
+    @cached_property
+    def modes(self) -> tuple[Mode, ...]:
+        """Operand formats, preferred first."""
+        return tuple(Mode(weight, self.activation, interval) for weight, interval in self.weight_modes.items())
+
+    @property
+    def activation_bits(self) -> int:
+        """Bits of an activation."""
+        return scalar(self.activation).bits
+
+    @property
+    def prepare_latency(self) -> int:
+        """Cycles that the row takes to decode activations."""
+        return int(scalar(self.activation).encoding != "integer")
+
+    def offset(self, mode: Mode) -> int:
+        """Return what a cell adds to each weight, after its shift."""
+        return 0
+
+    def mode(self, weight: str, activation: str = "int8") -> Mode:
+        """Return the mode that multiplies operands of these formats: the first that contains that of the weights.
 
         Raises
         ------
         InputError : if no mode does.
         """
+        if activation != self.activation:
+            raise InputError(f"{self.name} takes activations of {self.activation} here, not {activation}")
         element = scalar(weight)
         for mode in self.modes:
             widest = scalar(mode.weight)
@@ -78,39 +127,76 @@ class IntegerPE:
         widest = {scalar(mode.weight).signed: mode for mode in sorted(self.modes, key=lambda m: scalar(m.weight).bits)}
         return [widest[signed] for signed in (True, False) if signed in widest]
 
+    def _largest_term(self, mode: Mode) -> int:
+        """Return the largest magnitude of what a cell adds for one activation and weight."""
+        element, offset = scalar(mode.weight), self.offset(mode)
+        ends = (int(end) * (1 << self.shift) + offset for end in (element.minimum, element.maximum))
+        return fixed_point(self.activation).largest * max(abs(end) for end in ends)
+
     def longest(self, mode: Mode) -> int:
         """Return how many products of the mode the accumulator surely holds, from the extremes of its formats."""
-        return (2 ** (self.accumulator_bits - 1) - 1) // _largest_product(mode.weight)
+        return (2 ** (self.accumulator_bits - 1) - 1) // self._largest_term(mode)
+
+    def floating(self, mode: Mode, grouped: bool) -> bool:
+        """Return whether totals are float32: with scales of groups, and where integers could leave int32."""
+        return grouped or scalar(mode.activation).encoding != "integer"
 
     def check_int32(self, weight: str, k: int, zero_point: bool, bias: int) -> None:
         """Raise `InputError` if `k` products and a bias of that magnitude could overflow an int32 accumulator."""
-        largest = k * _largest_product(weight, zero_point) + bias
+        largest = k * self._largest_product(weight, zero_point) + bias
         if largest > 2**31 - 1:
             raise InputError(
                 f"{self.name}: K = {k} products of {weight} could sum to {largest}, which does not fit int32"
             )
 
-    def planes(self, integers: NDArray[np.integer], mode: Mode) -> NDArray[np.uint8]:
+    def stored(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
+        """Return the code in which the scratchpad holds weights: two's complement unless a cell wants another."""
+        return numbers & (1 << scalar(mode.weight).bits) - 1
+
+    def loaded(self, codes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
+        """Return the weights whose code this is."""
+        return scalar(mode.weight).integers(codes)
+
+    def _largest_product(self, weight: str, zero_point: bool) -> int:
+        """Return the largest magnitude of a product a q or, with a zero point of the same format, a (q - z)."""
+        element = scalar(weight)
+        widest = element.maximum - element.minimum if zero_point else max(-element.minimum, element.maximum)
+        return fixed_point(self.activation).largest * int(widest)
+
+    def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.uint8]:
         """Return weights as the scratchpad stores them: `plane_bits` of each for each cycle, low bits first.
 
         Parameters
         ----------
-        integers : weights of any shape, within the range of the mode.
+        numbers : weights of any shape, within the range of the mode.
 
         Returns
         -------
         uint8 [interval, ...].
         """
-        offsets = self.plane_bits * np.arange(mode.interval).reshape(-1, *[1] * integers.ndim)
-        return (integers >> offsets & (1 << self.plane_bits) - 1).astype(np.uint8)
+        codes = self.stored(numbers.astype(np.int64), mode)
+        offsets = self.plane_bits * np.arange(mode.interval).reshape(-1, *[1] * numbers.ndim)
+        return (codes >> offsets & (1 << self.plane_bits) - 1).astype(np.uint8)
 
-    def prepare(self, a: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Return what all columns of a row share: the sum of its activations. a : [..., M, k]; returns [..., M]."""
-        return a.sum(axis=-1, dtype=np.int64)
+    def weights(self, planes: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
+        """Return the weights that `planes`, [interval, ...], came from."""
+        offsets = self.plane_bits * np.arange(mode.interval).reshape(-1, *[1] * (planes.ndim - 1))
+        codes = (planes.astype(np.int64) << offsets).sum(axis=0) & (1 << scalar(mode.weight).bits) - 1
+        return self.loaded(codes.astype(np.uint8), mode).astype(np.int64)
 
-    def dot(self, a: NDArray[np.integer], q: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Return the exact integer sums of a segment. a : [..., M, k]; q : [..., k, N]."""
-        return exact.matmul(a, q)
+    def prepare(self, a: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
+        """Return what all columns of a row share: the sum of its activations, in their unit.
+
+        a : [..., M, k], integers, or codes of a format that is none; returns [..., M].
+        """
+        return self._numbers(a).sum(axis=-1, dtype=np.int64)
+
+    def dot(self, a: NDArray[np.integer], q: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
+        """Return the exact integer sums of a segment. a : [..., M, k], as in `prepare`; q : [..., k, N]."""
+        return exact.matmul(self._numbers(a), q)
+
+    def _numbers(self, a: NDArray[np.integer]) -> NDArray[np.integer]:
+        return a if scalar(self.activation).encoding == "integer" else numbers(a, self.activation)
 
     def finish(
         self,
@@ -119,6 +205,7 @@ class IntegerPE:
         zero_points: NDArray[np.integer] | None,
         scales: NDArray[np.floating] | None,
         total: NDArray[np.int32] | NDArray[np.float32],
+        mode: Mode,
     ) -> NDArray[np.int32] | NDArray[np.float32]:
         """Return the totals after one more segment.
 
@@ -138,24 +225,33 @@ class IntegerPE:
             sums = sums - activation_sums[..., :, None] * zero_points.astype(np.int64)[..., None, :]
         if scales is None:
             return total + sums.astype(np.int32)
-        return total + (scales[..., None, :] * sums).astype(np.float32)
+        # Sums have at most 53 bits, scales 11; a product that float64 might round is rounded to odd there.
+        factors = np.ldexp(scales, fixed_point(self.activation).exponent)[..., None, :]
+        product = np.multiply if self.accumulator_bits <= 40 else limbs.multiply_to_odd
+        return total + product(*np.broadcast_arrays(sums.astype(np.float64), factors)).astype(np.float32)
 
     def accumulate(
-        self, a: NDArray[np.integer], w: QTensor, bias: NDArray | None = None, chunk: int | None = None
+        self,
+        a: NDArray[np.integer],
+        w: QTensor,
+        bias: NDArray | None = None,
+        chunk: int | None = None,
+        activation: str = "int8",
     ) -> NDArray[np.int32] | NDArray[np.float32]:
         """Return bias + A W as the circuit accumulates it.
 
         Parameters
         ----------
-        a : int8 activations as integers, [M, K].
+        a : activations [M, K]: integers, or codes of a format that is none.
         w : weights [K, N], quantized along axis 0 with one scale per column or per group and column.
         bias : [N] in units of the accumulator; None is zero.
         chunk : products that the cells sum before they finish, counted from the start of each group; None is the whole
-            group. Integer accumulation does not depend on it.
+            group, and without groups as much as the accumulator holds. Integer accumulation does not depend on it.
+        activation : their scalar format.
 
         Returns
         -------
-        [M, N]: int32 with one scale per column, which is left to the output stage; float32 with groups.
+        [M, N]: int32 or float32 (`floating`). One scale per column is left to the output stage.
 
         Raises
         ------
@@ -164,31 +260,37 @@ class IntegerPE:
         """
         self._check(a, w)
         (k, n), group = w.shape, w.format.group
-        mode = self.mode(w.format.element.name)
+        mode = self.mode(w.format.element.name, activation)
         bias = np.zeros(n) if bias is None else bias
         if bias.shape != (n,):
             raise InputError(f"{self.name}: a bias of shape {bias.shape} does not suit {n} columns of weights")
         if chunk is not None and chunk < 1:
             raise InputError(f"{self.name}: a chunk is {chunk} products, it must be at least 1")
-        if group is None:
+        floating = self.floating(mode, group is not None)
+        if not floating:
             self.check_int32(w.format.element.name, k, w.zero_points is not None, _magnitude(bias))
-        elif (length := min(chunk or group, group, k)) > self.longest(mode):
-            raise InputError(
-                f"{self.name}: a chunk of {length} is longer than the {self.longest(mode)} products of {mode.name} "
-                f"that {self.accumulator_bits} bits hold"
-            )
-        scales = None if group is None else w.scale_values
-        dtype = np.float32 if group else np.int32
+            length = k
+        else:
+            whole = group or max(self.longest(mode) // self.lanes, 1) * self.lanes
+            length = min(chunk or whole, whole)
+            if min(length, k) > self.longest(mode):
+                raise InputError(
+                    f"{self.name}: a chunk of {min(length, k)} is longer than the {self.longest(mode)} products of "
+                    f"{mode.name} that {self.accumulator_bits} bits hold"
+                )
+        scales = w.scale_values if group else np.ones((1, n)) if floating else None
+        dtype = np.float32 if floating else np.int32
         # Adding to zeros turns a bias of -0 into +0.
         total: NDArray = np.zeros((len(a), n), dtype) + bias.astype(dtype)
         q = w.integers()
-        for index, part in _segments(k, group, chunk):
+        for index, part in _segments(k, group, length):
             total = self.finish(
-                self.dot(a[:, part], q[part]),
-                self.prepare(a[:, part]),
+                self.dot(a[:, part], q[part], mode),
+                self.prepare(a[:, part], mode),
                 None if w.zero_points is None else w.zero_points[index],
                 None if scales is None else scales[index],
                 total,
+                mode,
             )
         return total
 
@@ -207,21 +309,21 @@ class IntegerPE:
         if not (np.isfinite(scales) & (scales >= 0)).all():
             wrong = scales[~(np.isfinite(scales) & (scales >= 0))][0]
             raise InputError(f"{self.name}: a scale of the weights is {wrong}, it must be finite and not negative")
-        for extreme in (a.min(initial=0), a.max(initial=0)):
-            if not -128 <= extreme <= 127:
-                raise InputError(f"{self.name}: activation {extreme} is outside int8, -128..127")
+        element = scalar(self.activation)
+        if element.encoding == "integer":
+            low, high = int(element.minimum), int(element.maximum)
+            for extreme in (a.min(initial=0), a.max(initial=0)):
+                if not low <= extreme <= high:
+                    raise InputError(f"{self.name}: activation {extreme} is outside {element.name}, {low}..{high}")
+        elif not (finite := np.isfinite(element.decode(a))).all():
+            raise InputError(
+                f"{self.name}: an activation is the code {a[~finite].flat[0]:#x} of {element.name}, not finite"
+            )
 
 
 def _magnitude(bias: NDArray) -> int:
     """Return the greatest magnitude; -2^31 has none in int32."""
     return max(abs(int(bias.min(initial=0))), abs(int(bias.max(initial=0))))
-
-
-def _largest_product(weight: str, zero_point: bool = False) -> int:
-    """Return the largest magnitude of a product a q or, with a zero point of the same format, a (q - z)."""
-    element = scalar(weight)
-    widest = element.maximum - element.minimum if zero_point else max(-element.minimum, element.maximum)
-    return int(-scalar("int8").minimum * widest)
 
 
 def _range(weight: str) -> str:
@@ -230,12 +332,9 @@ def _range(weight: str) -> str:
     return f"{kind}1..{weight}"
 
 
-def _segments(k: int, group: int | None, chunk: int | None) -> Iterator[tuple[int, slice]]:
+def _segments(k: int, group: int | None, length: int) -> Iterator[tuple[int, slice]]:
     """Yield the index of the group and the range of k of each sum that is finished on its own."""
-    if group is None:
-        yield 0, slice(0, k)
-        return
-    for index, start in enumerate(range(0, k, group)):
-        stop = min(start + group, k)
-        for first in range(start, stop, chunk or group):
-            yield index, slice(first, min(first + (chunk or group), stop))
+    for index, start in enumerate(range(0, k, group or k)):
+        stop = min(start + (group or k), k)
+        for first in range(start, stop, length):
+            yield index, slice(first, min(first + length, stop))

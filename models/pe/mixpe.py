@@ -2,7 +2,12 @@
 
 Scale and zero point are applied once per group, after the integer sum, and the sum of activations that corrects for
 zero points is shared by all columns of a row (section 4 of the paper). Ours are the second cycle that gives 8-bit
-weights on the same 4-bit cells, the width of the accumulator and the float32 sum over groups.
+weights on the same 4-bit cells, the width of the accumulator and the float32 sum over groups. With activations in fp16
+(W4A16) the paper multiplies significands, then aligns and adds; here a row aligns its activations once and its cells
+add integers, which is the same sum without rounding.
+
+A cell multiplies by u - 10 for each nibble u, where two digits of -2..1 need no carry between them (see
+`dyad.rtl.pe.mixpe`). Signed weights are stored from 0 on, as q + 2^(bits - 1).
 """
 
 from __future__ import annotations
@@ -10,8 +15,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..formats import scalar
 from .description import Mode
 from .integer import IntegerPE
+
+DIGITS = -10
+"""What two digits, each a pair of bits less 2, add up to for a nibble of zeros: -2 - 2 * 4."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +32,21 @@ class MixPE(IntegerPE):
 
     name: ClassVar[str] = "mixpe"
     plane_bits: ClassVar[int] = 4
-    modes: ClassVar[tuple[Mode, ...]] = (
-        Mode("int4", "int8", 1),
-        Mode("uint4", "int8", 1),
-        Mode("int8", "int8", 2),
-        Mode("uint8", "int8", 2),
-    )
+    weight_modes: ClassVar[dict[str, int]] = {"int4": 1, "uint4": 1, "int8": 2, "uint8": 2}
+    activations: ClassVar[tuple[str, ...]] = ("int8", "fp16")
+
+    def offset(self, mode: Mode) -> int:
+        """Return what a cell adds to each weight."""
+        return -_stored_minimum(mode) + sum(DIGITS << self.plane_bits * plane for plane in range(mode.interval))
+
+    def stored(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
+        """Return weights as they are stored, from 0 on."""
+        return numbers - _stored_minimum(mode)
+
+    def loaded(self, codes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
+        """Return the weights whose code this is."""
+        return codes.astype(np.int64) + _stored_minimum(mode)
+
+
+def _stored_minimum(mode: Mode) -> int:
+    return int(scalar(mode.weight).minimum)

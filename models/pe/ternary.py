@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .description import Mode
 from .integer import IntegerPE
 
 
@@ -21,4 +20,4 @@ class Ternary(IntegerPE):
 
     name: ClassVar[str] = "ternary"
     plane_bits: ClassVar[int] = 2
-    modes: ClassVar[tuple[Mode, ...]] = (Mode("int2", "int8", 1),)
+    weight_modes: ClassVar[dict[str, int]] = {"int2": 1}

@@ -41,18 +41,19 @@ class Reduction:
     """How the K products of a result are summed: in segments, each corrected and scaled once.
 
     A segment is a quantization group if the weights are grouped, otherwise as many products as the cell's accumulator
-    surely holds.
+    surely holds. Totals are float32 if `scaled`, else int32.
     """
 
     mode: Mode
     segment: int
     scaled: bool
+    grouped: bool
     zero_point: bool
 
     @property
     def parameters(self) -> bool:
         """Whether segments have factors of their own: scales or zero points."""
-        return self.scaled or self.zero_point
+        return self.grouped or self.zero_point
 
 
 @lru_cache
@@ -64,11 +65,13 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
     InputError : if the weights' format or group does not suit the processing element.
     """
     pe, k = accelerator.pe, accelerator.k
-    mode = pe.mode(layer.weight)
+    mode = pe.mode(layer.weight, layer.activation)
     longest = pe.longest(mode) // k * k
     if layer.group is None:
-        pe.check_int32(layer.weight, layer.k, layer.zero_point, LARGEST_BIAS)
-        return Reduction(mode, min(longest, round_up(layer.k, k)), scaled=False, zero_point=layer.zero_point)
+        scaled = pe.floating(mode, grouped=False)
+        if not scaled:
+            pe.check_int32(layer.weight, layer.k, layer.zero_point, LARGEST_BIAS)
+        return Reduction(mode, min(longest, round_up(layer.k, k)), scaled, grouped=False, zero_point=layer.zero_point)
     if layer.group % k and layer.group < layer.k:
         raise InputError(f"layer {layer.name!r}: group size {layer.group} is not a multiple of the tile's k = {k}")
     segment = min(layer.group, round_up(layer.k, k))
@@ -78,7 +81,7 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
             f"{pe.accumulator_bits}-bit accumulator of {pe.name}, which holds {longest}; use smaller groups or raise "
             "pe.accumulator_bits"
         )
-    return Reduction(mode, round_up(segment, k), scaled=True, zero_point=layer.zero_point)
+    return Reduction(mode, round_up(segment, k), scaled=True, grouped=True, zero_point=layer.zero_point)
 
 
 @dataclass(frozen=True)

@@ -64,20 +64,20 @@ class Interpreter:
         size = self.accelerator.column_word
         return self._scratchpads[2][0, word * size : (word + 1) * size].view(np.uint32)
 
-    def _weights(self, word: int, steps: int, mode: int) -> NDArray[np.int64]:
+    def _weights(self, word: int, steps: int, mode: int) -> NDArray[np.integer]:
         """Return the weights of `steps` steps from a word of the scratchpad on, [steps * k, n]."""
         accelerator = self.accelerator
         n, k, size, bits = accelerator.tile.n, accelerator.k, accelerator.weight_word, accelerator.pe.plane_bits
-        interval = accelerator.pe.modes[mode].interval
+        kind = accelerator.pe.modes[mode]
+        interval = kind.interval
         data = self._scratchpads[1][0, word * size : (word + steps * interval) * size]
         planes = (data[:, None] >> bits * np.arange(8 // bits) & (1 << bits) - 1).reshape(steps, interval, n, k)
-        codes = (planes << bits * np.arange(interval)[:, None, None]).sum(axis=1).astype(np.uint8)
-        element = scalar(accelerator.pe.modes[mode].weight)
-        return element.integers(codes.transpose(0, 2, 1).reshape(steps * k, n) & (1 << element.bits) - 1)
+        return accelerator.pe.weights(planes.transpose(1, 0, 3, 2).reshape(interval, steps * k, n), kind)
 
     def _multiply(self, code: Multiply) -> None:
         pe, tile, k = self.accelerator.pe, self.accelerator.tile, self.accelerator.k
-        interval = pe.modes[code.mode].interval
+        mode = pe.modes[code.mode]
+        interval = mode.interval
         depth = (code.groups - 1) * code.steps + code.last_steps
         activations = self._scratchpads[0].view(np.int8)
         kind: Any = np.float32 if code.scaled else np.int32
@@ -95,12 +95,13 @@ class Interpreter:
                     steps = code.steps if group < code.groups - 1 else code.last_steps
                     part = slice(group * code.steps * k, (group * code.steps + steps) * k)
                     a = activations[:rows, start:][:, part]
-                    scales = zeros = None
+                    zeros = None
+                    scales = np.ones(tile.n) if code.scaled else None
                     if code.parameters:
                         word = self._parameters(code.parameter + column * code.groups + group)
                         zeros = (word >> np.uint32(16) & 0x1FF ^ 0x100).astype(np.int64) - 0x100
                         scales = scalar("fp16").decode((word & 0xFFFF).astype(np.uint16)) if code.scaled else None
-                    total = pe.finish(pe.dot(a, weights[part]), pe.prepare(a), zeros, scales, total)
+                    total = pe.finish(pe.dot(a, weights[part], mode), pe.prepare(a, mode), zeros, scales, total, mode)
                 target[:] = total.view(np.uint32)
 
     def _finish(self, code: Finish) -> None:

@@ -194,7 +194,8 @@ def pack_groups(blocking: Blocking, weights: QTensor) -> NDArray[np.uint8]:
         return np.zeros(0, dtype=np.uint8)
     table = np.zeros((len(weights.scales), ceil_div(layer.n, n) * n), dtype=np.uint32)
     if summed.scaled:
-        table[:, : layer.n] |= weights.scales.astype(np.uint32)
+        scales = weights.scales if summed.grouped else blocking.accelerator.pe.unit_scale
+        table[:, : layer.n] |= np.asarray(scales, dtype=np.uint32)
     if weights.zero_points is not None:
         table[:, : layer.n] |= (weights.zero_points.astype(np.int64) & 0x1FF).astype(np.uint32) << np.uint32(16)
     parts = []
@@ -202,8 +203,8 @@ def pack_groups(blocking: Blocking, weights: QTensor) -> NDArray[np.uint8]:
         tiles = slice(column, column + ceil_div(columns, n) * n)
         for start, length in blocks(layer.k, blocking.depth):
             count = ceil_div(length, summed.segment)
-            first = start // summed.segment if summed.scaled else 0
-            rows = table[first : first + count, tiles] if summed.scaled else np.repeat(table[:1, tiles], count, axis=0)
+            first = start // summed.segment
+            rows = table[first : first + count, tiles] if summed.grouped else np.repeat(table[:1, tiles], count, axis=0)
             parts.append(rows.reshape(count, -1, n).transpose(1, 0, 2).reshape(-1))
     return np.concatenate(parts).view(np.uint8)
 

@@ -12,8 +12,10 @@ from ..accelerator import Accelerator
 from ..pe import Mode
 from ..pe.output import LATENCY as OUTPUT_LATENCY
 
-RESULT = 3
-"""Cycles from the issue of a segment's last step to its sums: scratchpad, operand register, cell."""
+
+def result_cycles(accelerator: Accelerator) -> int:
+    """Return the cycles from the issue of a segment's last step to its sums: scratchpad, operand register, cell."""
+    return 2 + accelerator.pe.prepare_latency + accelerator.pe.dot_latency
 
 
 @lru_cache(maxsize=65536)
@@ -47,7 +49,7 @@ def multiply_cycles(
     after_full = max(first_segment, busy_full)
     after_last = max(first_segment, busy_last)
     starts = first_segment + columns * (row_tiles - 1) * after_full + (columns - 1) * after_last
-    return starts + body + RESULT - 1 + last + finish
+    return starts + body + result_cycles(accelerator) - 1 + last + finish
 
 
 def finish_cycles(accelerator: Accelerator, rows: int, columns: int) -> int:

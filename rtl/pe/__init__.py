@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ...models.pe import PE
 from . import int_mac, mixpe, ternary
 from .stations import STEP, Stations
 
 __all__ = ["STEP", "Stations", "stations"]
 
-_BY_NAME = {"mixpe": mixpe.stations, "int_mac": int_mac.stations, "ternary": ternary.stations}
+_BY_NAME: dict[str, Callable[[Any], Stations]] = {
+    "mixpe": mixpe.stations,
+    "int_mac": int_mac.stations,
+    "ternary": ternary.stations,
+}
 
 
 def stations(pe: PE) -> Stations:

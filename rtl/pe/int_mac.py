@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Value
 
-from ...models.pe import PE
+from ...models.pe import IntMac
 from . import integer
 from .stations import Stations
 
 
-def stations(pe: PE) -> Stations:
-    """Return the constructors of the three stations for a description."""
+def stations(pe: IntMac) -> Stations:
+    """Return the constructors of the stations for a description."""
+
+    def terms(a: Value, weight: Value, mode: Value) -> list[Value]:
+        """Return `a * weight`, one bit wider so that one multiplier serves signed and unsigned weights."""
+        return [a * Cat(weight, weight[-1] & integer.is_signed(pe, mode)).as_signed()]
+
     return integer.stations(pe, terms)
-
-
-def terms(a: Value, weight: Value, is_signed: Value) -> list[Value]:
-    """Return `a * weight`, one bit wider so that one multiplier serves signed and unsigned weights."""
-    return [a * Cat(weight, weight[-1] & is_signed).as_signed()]

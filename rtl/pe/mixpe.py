@@ -1,35 +1,33 @@
 """MixPE as a circuit (arXiv 2411.16158): shift-and-add cells, scale and zero point after the group.
 
-The paper adds shifted activations, one for each weight bit. Ours recodes the bits to radix-4 digits (Booth), which
-halves the terms. The arithmetic is `dyad.models.pe.mixpe`.
+The paper adds shifted activations, one for each weight bit. Ours takes two bits at a time as a digit less 2: -2, -1, 0
+or 1, which is a selection and a complement, and none of the digits depends on another. The nibble u so counts as
+(u1 u0 - 2) + 4 (u3 u2 - 2) = u - 10, and the finish station takes the 10 back together with the zero point. Sign or
+none then makes no difference to a cell. The arithmetic is `dyad.models.pe.mixpe`.
 """
 
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Mux, Value
 
-from ...models.pe import PE
+from ...models.pe import MixPE
 from . import integer
 from .stations import Stations
 
 
-def stations(pe: PE) -> Stations:
-    """Return the constructors of the three stations for a description."""
+def stations(pe: MixPE) -> Stations:
+    """Return the constructors of the stations for a description."""
     return integer.stations(pe, terms)
 
 
-def terms(a: Value, weight: Value, is_signed: Value) -> list[Value]:
-    """Return numbers that sum to `a * weight`: a radix-4 Booth digit of -2..2 for each two bits of the weight.
-
-    a : signed. weight : 4 bits, read as signed if `is_signed`, else as unsigned, which needs a third digit, 0 or 1.
-    """
-    products = [Mux(weight[3] & ~is_signed, a << 4, 0)]
-    below: Value | int = 0
-    for low, high in ((0, 1), (2, 3)):
-        one = weight[low] ^ below
-        two = Mux(weight[high], ~(weight[low] | below), weight[low] & below)
-        multiple = Mux(one, a, Mux(two, a << 1, 0))
-        products.append((multiple ^ weight[high].as_signed()) << low)
-        below = weight[high]
-    # A negative multiple is its complement plus 1; the ones of both digits make one more term.
-    return [*products, Cat(weight[1], 0, weight[3])]
+def terms(a: Value, weight: Value, mode: Value) -> list[Value]:
+    """Return numbers that sum to `a * (weight - 10)`, for a signed activation and 4 bits of a weight."""
+    products: list[Value] = []
+    complemented = []
+    for position in (0, 2):
+        low, high = weight[position], weight[position + 1]
+        # 0 and 1 stand for -2 and -1: the complement of twice or once the activation, plus 1.
+        multiple = Mux(low, a, Mux(high, 0, a << 1))
+        products.append((multiple ^ (~high).as_signed()) << position)
+        complemented.append(~high)
+    return [*products, Cat(complemented[0], 0, complemented[1])]

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from amaranth.hdl import ShapeLike
 from amaranth.lib import data, wiring
 
-STEP = data.StructLayout({"valid": 1, "first": 1, "last": 1, "signed": 1, "plane": 3})
-"""What the operands at the cells are, in the cycle in which they are there.
+STEP = data.StructLayout({"valid": 1, "first": 1, "last": 1, "mode": 4, "plane": 3})
+"""What the operands are, in the cycle in which they are there.
 
 valid : there are operands; in a cycle without, nothing changes and the other fields do not matter.
 first : they start a segment, and the accumulators start from 0.
-last : they end it; after the clock edge the results show its sums, until the edge of the next `last`.
-signed : this plane of the weights is in two's complement.
+last : they end it; the results then show its sums, until they show those of the next segment.
+mode : which of the processing element's modes they are in, the same for a whole segment.
 plane : which plane of the weights this is, counted from the least significant. The planes of a step follow one
     another, with the same activations; `first` goes with the first of them, `last` with the last.
 """
@@ -22,12 +23,22 @@ plane : which plane of the weights this is, counted from the least significant. 
 class Stations(NamedTuple):
     """Constructors of the circuits of a processing element, without arguments.
 
-    Prepare : one for each row of a tile. Ports `step`, `activations`, `sum`.
-    Dot : one for each cell. Ports `step`, `activations`, `weights`, `result`.
-    Finish : one for each column and drained row. Ports `accumulator`, `activation_sum`, `zero_point`, `scale`,
-        `scaled`, `base`, `total`; `latency` cycles from its inputs to its output.
+    PrepareRow : one for each row of a tile. Ports `step`, `activations`, `operand`, `sum`.
+    PrepareColumn : one for each column. Ports `step`, `weights`, `operand`.
+    Dot : one for each cell. Ports `step`, `row`, `column`, `result`: the operands of its row and column, and what it
+        sums of them.
+    Finish : one for each column and drained row. Ports `mode`, `accumulator`, `activation_sum`, `zero_point`, `scale`,
+        `scaled`, `base`, `total`.
+
+    `result` and `sum` are the shapes of what a cell and what a row results in.
+
+    Operands take the description's `prepare_latency` from the tile to the cells, results `dot_latency` from there, and
+    totals `finish_latency` from the finish station's inputs. The `sum` of a row appears together with its results.
     """
 
-    Prepare: Callable[[], wiring.Component]
+    PrepareRow: Callable[[], wiring.Component]
+    PrepareColumn: Callable[[], wiring.Component]
     Dot: Callable[[], wiring.Component]
     Finish: Callable[[], wiring.Component]
+    result: ShapeLike
+    sum: ShapeLike

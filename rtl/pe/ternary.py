@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from amaranth.hdl import Mux, Value
 
-from ...models.pe import PE
+from ...models.pe import Ternary
 from . import integer
 from .stations import Stations
 
 
-def stations(pe: PE) -> Stations:
-    """Return the constructors of the three stations for a description."""
+def stations(pe: Ternary) -> Stations:
+    """Return the constructors of the stations for a description."""
     return integer.stations(pe, terms)
 
 
-def terms(a: Value, weight: Value, is_signed: Value) -> list[Value]:
+def terms(a: Value, weight: Value, mode: Value) -> list[Value]:
     """Return the activation's multiple by a 2-bit weight in two's complement: 0, a, -2 a or -a."""
     multiple = Mux(weight[0], a, Mux(weight[1], a << 1, 0))
     return [Mux(weight[1], -multiple, multiple)]

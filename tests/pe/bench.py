@@ -20,9 +20,13 @@ from dyad.models import pe as processing_elements
 from dyad.models.formats import scalar
 from dyad.models.pe import PE, Mode
 from dyad.models.pe.output import FORMATS
+from dyad.models.pe.words import join
 
-from .cases import bounds, every_pair, random_segments
+from .cases import bounds, every_pair, few_pairs, random_segments
 from .model import Cases, Model
+
+Stimulus = dict[str, NDArray[np.int64]]
+"""For each field its elements in each cycle."""
 
 
 class Driver:
@@ -32,43 +36,62 @@ class Driver:
         self.dut, self.pe, self.random = dut, pe, random
         self.m, self.n, self.drain = exchange.inputs["geometry"]
 
-    def words(self, cases: Cases, mode: Mode) -> tuple[list[int], NDArray[np.int64]]:
-        """Return the stimulus of each cycle, and the cycles [S, m / drain] in which results are drained."""
-        steps = -(-cases.length // self.pe.lanes)
-        drains = self.m // self.drain
-        # A segment may end no sooner than the last one is drained; some come back to back, others after a pause.
-        pause = self.random.choice([0, 0, 0, 1, 3], len(cases))
-        ends = np.cumsum(np.maximum(steps * mode.interval, drains) + pause)
-        drained = ends[:, None] + np.arange(drains)
-        finish_latency, _ = exchange.inputs["latencies"]
-        stimulus = self._noise(int(drained[-1, -1]) + sum(exchange.inputs["latencies"]) + 1)
+    def words(self, batches: list[tuple[Mode, Cases]]) -> tuple[list[int], list[NDArray[np.int64]]]:
+        """Return the stimulus of each cycle, and for each batch the cycles [S, m / drain] in which results are drained.
 
+        The segments of all batches come in random order, so that the mode changes between them.
+        """
+        drains = self.m // self.drain
+        cycles = [-(-cases.length // (self.pe.lanes * mode.packing)) * mode.interval for mode, cases in batches]
+        # A segment may end no sooner than the last one is drained; some come back to back, others after a pause.
+        lengths = np.maximum(np.concatenate(cycles), drains)
+        order = self.random.permutation(len(lengths))
+        ends = np.empty_like(lengths)
+        ends[order] = np.cumsum(lengths[order] + self.random.choice([0, 0, 0, 1, 3], len(lengths)))
+        late = self.pe.prepare_latency + self.pe.dot_latency - 1
+        stimulus = self._noise(int(ends.max()) + late + drains + sum(exchange.inputs["latencies"]) + 1)
+        stimulus["step"][:, 0] &= ~1
+        drained = []
+        for (mode, cases), part in zip(
+            batches, np.split(ends, np.cumsum([len(each) for each in cycles])[:-1]), strict=True
+        ):
+            self._steps(stimulus, mode, cases, part)
+            drained.append(part[:, None] + late + np.arange(drains))
+            self._drains(stimulus, mode, cases, drained[-1])
+        return list(_pack(stimulus)), drained
+
+    def _steps(self, stimulus: Stimulus, mode: Mode, cases: Cases, ends: NDArray[np.int64]) -> None:
+        """Lay out the operands of segments whose last step is in the cycle before `ends`."""
+        steps = -(-cases.length // (self.pe.lanes * mode.packing))
         segment = np.repeat(np.arange(len(cases)), steps * mode.interval)
         cycle = np.arange(len(segment)) - np.repeat(np.cumsum(steps * mode.interval), steps * mode.interval)
         clock = ends[segment] + cycle
         index = cycle + (steps * mode.interval)[segment]
         step, plane = index // mode.interval, index % mode.interval
-        signed = (plane == mode.interval - 1) & scalar(mode.weight).signed
-        flags = (np.ones_like(index), index == 0, cycle == -1, signed, plane)
-        stimulus["step"][:, 0] &= ~1
-        stimulus["step"][clock, 0] = sum(flag.astype(np.int64) << bit for bit, flag in enumerate(flags))
-        lanes = (len(cases), -1, self.pe.lanes)
-        a = cases.a.reshape(len(cases), self.m, -1, self.pe.lanes)
+        number = np.full_like(index, self.pe.modes.index(mode))
+        fields = (np.ones_like(index), 0), (index == 0, 1), (cycle == -1, 2), (number, 3), (plane, 7)
+        stimulus["step"][clock, 0] = sum(field.astype(np.int64) << bit for field, bit in fields)
+        lanes, packing = self.pe.lanes, mode.packing
+        a = join(cases.a, self.pe.activation_bits // packing, packing).reshape(len(cases), self.m, -1, lanes)
         stimulus["activations"][clock] = a[segment, :, step].reshape(len(clock), -1)
-        planes = self.pe.planes(cases.q, mode).reshape(mode.interval, *lanes, self.n)
-        stimulus["weights"][clock] = planes[plane, segment, step].swapaxes(1, 2).reshape(len(clock), -1)
+        planes = self.pe.planes(cases.q, mode).swapaxes(2, 3)
+        words = join(planes, self.pe.plane_bits // packing, packing).reshape(*planes.shape[:3], -1, lanes)
+        stimulus["weights"][clock] = words[plane, segment, :, step].reshape(len(clock), -1)
 
-        base = cases.base.reshape(len(cases), drains, -1)
-        for row in range(drains):
+    def _drains(self, stimulus: Stimulus, mode: Mode, cases: Cases, drained: NDArray[np.int64]) -> None:
+        """Lay out what the later stages are given in the cycles in which the results are drained."""
+        finish_latency, _ = exchange.inputs["latencies"]
+        base = cases.base.reshape(*drained.shape, -1)
+        for row in range(drained.shape[1]):
             at = drained[:, row]
             stimulus["drain_row"][at, 0] = row
+            stimulus["mode"][at, 0] = self.pe.modes.index(mode)
             stimulus["base"][at] = base[:, row]
             for name in ("zero_point", "scale", "scaled"):
                 stimulus[name][at] = getattr(cases, name).reshape(len(cases), -1)
             stimulus["floating"][at + finish_latency, 0] = cases.scaled
             for name in ("relu", "multiplier", "shift", "format"):
                 stimulus[name][at + finish_latency] = getattr(cases, name).reshape(len(cases), -1)
-        return list(_pack(stimulus)), drained
 
     def results(self, drained: NDArray, totals: NDArray, values: NDArray) -> dict[str, NDArray[np.uint32]]:
         """Return totals and values of every segment, [S, m, n], from those of every cycle."""
@@ -77,14 +100,14 @@ class Driver:
         at = drained + finish_latency
         return {"total": totals[at].reshape(shape), "value": values[at + output_latency].reshape(shape)}
 
-    def _noise(self, cycles: int) -> dict[str, NDArray[np.int64]]:
+    def _noise(self, cycles: int) -> Stimulus:
         return {
             name: self.random.integers(0, 1 << bits, (cycles, count))
             for name, (count, bits) in exchange.inputs["fields"].items()
         }
 
 
-def _pack(stimulus: dict[str, NDArray[np.int64]]) -> Iterator[int]:
+def _pack(stimulus: Stimulus) -> Iterator[int]:
     bits = [
         (stimulus[name][..., None] >> np.arange(width) & 1).astype(np.uint8).reshape(len(stimulus[name]), -1)
         for name, (_, width) in exchange.inputs["fields"].items()
@@ -157,35 +180,46 @@ async def every_mode(dut) -> None:
     pe_name, parameters = exchange.inputs["pe"]
     pe = processing_elements.get(pe_name, **parameters)
     m, n, _ = exchange.inputs["geometry"]
-    driver, monitor, model = Driver(dut, pe, random), Monitor(dut), Model(pe)
+    driver, monitor = Driver(dut, pe, random), Monitor(dut)
     Clock(dut.clk, 2, "step").start()
     dut.rst.value = 0
     exchange.outputs["results"] = results = []
     brief = exchange.inputs["brief"]
-    for mode in pe.modes:
-        batches: dict[bool, list[Cases]] = {}
-        if brief:
-            batches[False] = [random_segments(pe, mode, m, n, segments=20, steps=8, random=random)]
-        else:
-            batches[True] = [every_pair(pe, mode, m, n)]
-            batches[False] = [
-                random_segments(pe, mode, m, n, segments=1500, steps=8, random=random),
-                random_segments(pe, mode, m, n, segments=60, steps=64, random=random),
-                bounds(pe, mode, m, n),
-            ]
-        for exhaustive, cases in batches.items():
-            checker = Checker(dut._log, mode)
-            for batch in cases:
-                words, drained = driver.words(batch, mode)
-                seen = driver.results(drained, *await monitor.record(words))
-                checker.check(batch, seen, model.results(batch))
-            results.append(
-                {
-                    "pe": pe.name,
-                    "mode": mode.name,
-                    "vectors": checker.vectors,
-                    "failures": checker.failures,
-                    "exhaustive": exhaustive,
-                    "examples": checker.examples,
-                }
-            )
+    if brief:
+        plans = {
+            False: {mode: [random_segments(pe, mode, m, n, segments=20, steps=8, random=random)] for mode in pe.modes}
+        }
+    else:
+        plans = {
+            True: {mode: [every_pair(pe, mode, m, n)] for mode in pe.modes if few_pairs(mode)},
+            False: {
+                mode: [
+                    random_segments(pe, mode, m, n, segments=1500, steps=8, random=random),
+                    random_segments(pe, mode, m, n, segments=60, steps=64, random=random),
+                    bounds(pe, mode, m, n),
+                ]
+                for mode in pe.modes
+            },
+        }
+    for exhaustive, plan in plans.items():
+        batches = [(mode, cases) for mode, each in plan.items() for cases in each]
+        if not batches:
+            continue
+        words, drained = driver.words(batches)
+        shown = await monitor.record(words)
+        checkers = {mode: Checker(dut._log, mode) for mode in plan}
+        for (mode, cases), at in zip(batches, drained, strict=True):
+            checkers[mode].check(cases, driver.results(at, *shown), Model(pe, mode).results(cases))
+        results += [
+            {
+                "pe": pe.name,
+                "mode": mode.name,
+                "vectors": checker.vectors,
+                "failures": checker.failures,
+                "exhaustive": exhaustive,
+                "examples": checker.examples,
+            }
+            for mode, checker in checkers.items()
+        ]
+    names = [mode.name for mode in pe.modes]
+    results.sort(key=lambda result: names.index(str(result["mode"])))

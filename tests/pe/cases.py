@@ -14,8 +14,8 @@ from dyad.models.pe.output import FORMATS
 from .model import Cases, Model
 
 
-def plain(a: NDArray, q: NDArray, length: NDArray) -> Cases:
-    """Return cases whose totals are the sums of products as integers, and whose values are the same in fp32."""
+def plain(pe: PE, mode: Mode, a: NDArray, q: NDArray, length: NDArray) -> Cases:
+    """Return cases whose totals are the sums of products, as integers if they can be, and whose values are the same."""
     flags: NDArray[np.int64] = np.zeros(len(a), np.int64)
     columns: NDArray[np.int64] = np.zeros((len(a), q.shape[2]), np.int64)
     return Cases(
@@ -23,8 +23,8 @@ def plain(a: NDArray, q: NDArray, length: NDArray) -> Cases:
         q,
         length,
         zero_point=columns,
-        scale=columns,
-        scaled=flags,
+        scale=columns + pe.unit_scale,
+        scaled=flags + pe.floating(mode, grouped=False),
         base=np.zeros((len(a), a.shape[1], q.shape[2]), np.uint32),
         relu=flags,
         multiplier=columns + 1,
@@ -33,26 +33,37 @@ def plain(a: NDArray, q: NDArray, length: NDArray) -> Cases:
     )
 
 
+def few_pairs(mode: Mode) -> bool:
+    """Return whether every pair of operands can be tried: those of at most 16 bits together."""
+    return scalar(mode.activation).bits + scalar(mode.weight).bits <= 16
+
+
 def every_pair(pe: PE, mode: Mode, m: int, n: int) -> Cases:
     """Return every activation with every weight, alone in each lane in turn."""
     ranges = _range(mode.activation), _range(mode.weight)
     a, q = (np.arange(low, high + 1).reshape(-1, size) for (low, high), size in zip(ranges, (m, n), strict=True))
-    lane, i, j = (index.ravel() for index in np.indices((pe.lanes, len(a), len(q))))
-    alone = np.eye(pe.lanes, dtype=np.int64)[lane]
-    return plain(a[i, :, None] * alone[:, None, :], alone[:, :, None] * q[j, None, :], np.full(len(lane), pe.lanes))
+    lanes = pe.lanes * mode.packing
+    lane, i, j = (index.ravel() for index in np.indices((lanes, len(a), len(q))))
+    alone = np.eye(lanes, dtype=np.int64)[lane]
+    length = np.full(len(lane), lanes)
+    return plain(pe, mode, a[i, :, None] * alone[:, None, :], alone[:, :, None] * q[j, None, :], length)
 
 
 def random_segments(
     pe: PE, mode: Mode, m: int, n: int, segments: int, steps: int, random: np.random.Generator
 ) -> Cases:
     """Return random segments of up to `steps` steps, with extremes of every operand and totals that cancel."""
-    longest = min(steps * pe.lanes, pe.longest(mode))
+    lanes = pe.lanes * mode.packing
+    longest = min(steps * lanes, pe.longest(mode))
+    depth = -(-longest // lanes) * lanes
     length = _numbers(random, (segments,), (1, longest))
-    inside = np.arange(steps * pe.lanes) < length[:, None]
+    inside = np.arange(depth) < length[:, None]
     idle = random.random(segments) < 0.1  # without products the extremes of the totals reach the output stage
     product = plain(
-        _numbers(random, (segments, m, steps * pe.lanes), _range(mode.activation)) * (inside & ~idle[:, None])[:, None],
-        _numbers(random, (segments, steps * pe.lanes, n), _range(mode.weight)) * inside[:, :, None],
+        pe,
+        mode,
+        _numbers(random, (segments, m, depth), _range(mode.activation)) * (inside & ~idle[:, None])[:, None],
+        _numbers(random, (segments, depth, n), _range(mode.weight)) * inside[:, :, None],
         length,
     )
     columns, results = (segments, n), (segments, m, n)
@@ -60,7 +71,7 @@ def random_segments(
         product,
         zero_point=_numbers(random, columns, _range(mode.weight)),
         scale=_numbers(random, columns, (0, 0x7BFF)),
-        scaled=random.integers(0, 2, segments),
+        scaled=random.integers(int(pe.floating(mode, grouped=False)), 2, segments),
         relu=random.integers(0, 2, segments),
         multiplier=_numbers(random, columns, (0, 65535)),
         shift=_numbers(random, columns, (0, 63)),
@@ -72,37 +83,47 @@ def random_segments(
         _numbers(random, results, (1, 0x7F7FFFFF)),  # every finite magnitude, subnormal ones too
         _numbers(random, results, (100 << 23, 170 << 23)),  # those near the products
     )
-    floats = np.where(random.integers(0, 3, results), floats, _cancelling(pe, cases, random))
+    floats = np.where(random.integers(0, 3, results), floats, _cancelling(pe, mode, cases, random))
     cases = replace(cases, base=np.where(cases.scaled[:, None, None], floats, integers).astype(np.uint32))
-    return replace(cases, shift=np.where(random.integers(0, 2, columns), cases.shift, _fitting(pe, cases, random)))
+    return replace(
+        cases, shift=np.where(random.integers(0, 2, columns), cases.shift, _fitting(pe, mode, cases, random))
+    )
 
 
 def bounds(pe: PE, mode: Mode, m: int, n: int) -> Cases:
     """Return two segments that take the sums as far up and down as they go, before and after the zero point."""
-    longest = pe.longest(mode)
-    inside = np.arange(-(-longest // pe.lanes) * pe.lanes) < longest
+    longest, lanes = pe.longest(mode), pe.lanes * mode.packing
+    inside = np.arange(-(-longest // lanes) * lanes) < longest
     zero_point, weight = sorted(_range(mode.weight), key=abs)
-    a = np.array(_range(mode.activation))[:, None, None] * np.broadcast_to(inside, (2, m, len(inside)))
+    element = scalar(mode.activation)
+    _, last = ends = _range(mode.activation)
+    a = np.array(ends if element.encoding == "integer" else (last, last >> 1))[:, None, None] * np.broadcast_to(
+        inside, (2, m, len(inside))
+    )
     q = weight * np.broadcast_to(inside[:, None], (2, len(inside), n))
-    return replace(plain(a, q, np.array([longest, longest])), zero_point=np.full((2, n), zero_point))
+    cases = plain(pe, mode, a, q, np.array([longest, longest]))
+    return replace(cases, zero_point=np.full((2, n), zero_point))
 
 
-def _cancelling(pe: PE, cases: Cases, random: np.random.Generator) -> NDArray[np.int64]:
+def _cancelling(pe: PE, mode: Mode, cases: Cases, random: np.random.Generator) -> NDArray[np.int64]:
     """Return the bits of the scaled sums with the other sign, some of them a few units in the last place away."""
-    product = Model(pe).totals(replace(cases, scaled=np.ones_like(cases.scaled))).astype(np.int64)
+    product = Model(pe, mode).totals(replace(cases, scaled=np.ones_like(cases.scaled))).astype(np.int64)
     near = (product ^ 1 << 31) + random.integers(-2, 3, product.shape)
     return np.where(product & 0x7FFFFFFF, near, 0)
 
 
-def _fitting(pe: PE, cases: Cases, random: np.random.Generator) -> NDArray[np.int64]:
+def _fitting(pe: PE, mode: Mode, cases: Cases, random: np.random.Generator) -> NDArray[np.int64]:
     """Return shifts with which the first row's results are around the bounds of int8."""
-    totals = Model(pe).totals(cases)[:, 0]
+    totals = Model(pe, mode).totals(cases)[:, 0]
     values = np.where(cases.scaled[:, None], totals.view(np.float32), totals.view(np.int32)) * cases.multiplier
     return np.clip(np.frexp(values)[1] - random.integers(-1, 10, values.shape), 0, 63)
 
 
 def _range(name: str) -> tuple[int, int]:
+    """Return the least and the greatest number of a format: of an integer, or else of a code."""
     element = scalar(name)
+    if element.encoding != "integer":
+        return 0, (1 << element.bits) - 1
     return int(element.minimum), int(element.maximum)
 
 

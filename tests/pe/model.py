@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dyad.models.formats import scalar
-from dyad.models.pe import PE
+from dyad.models.pe import PE, Mode
 from dyad.models.pe.output import FORMATS, rescale
 
 
@@ -40,8 +40,8 @@ class Cases:
 class Model:
     """The golden arithmetic of all segments."""
 
-    def __init__(self, pe: PE) -> None:
-        self.pe = pe
+    def __init__(self, pe: PE, mode: Mode) -> None:
+        self.pe, self.mode = pe, mode
 
     def results(self, cases: Cases) -> dict[str, NDArray[np.uint32]]:
         """Return the bits of totals and values, each [S, m, n]."""
@@ -56,8 +56,10 @@ class Model:
             a, q = cases.a[part], cases.q[part]
             scales = scalar("fp16").decode(cases.scale[part]) if scaled else None
             base = cases.base[part].view(dtype)
-            sums, activation_sums = self.pe.dot(a, q), self.pe.prepare(a)
-            totals[part] = self.pe.finish(sums, activation_sums, cases.zero_point[part], scales, base).view(np.uint32)
+            sums, activation_sums = self.pe.dot(a, q, self.mode), self.pe.prepare(a, self.mode)
+            totals[part] = self.pe.finish(sums, activation_sums, cases.zero_point[part], scales, base, self.mode).view(
+                np.uint32
+            )
         return totals
 
     def values(self, cases: Cases, totals: NDArray[np.uint32]) -> NDArray[np.uint32]:

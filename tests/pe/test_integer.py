@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from dyad.models import pe as processing_elements
 from dyad.models.errors import InputError
 from dyad.models.formats import scalar
 from dyad.models.qtensor import QTensor
-from dyad.rtl.pe import integer, mixpe
+from dyad.rtl.pe import integer, ternary
 
 ALL = [processing_elements.get(name) for name in processing_elements.names()]
 MODES = [(pe, mode) for pe in ALL for mode in pe.modes]
@@ -25,16 +27,29 @@ def test_planes_put_the_weights_together_again(pe, mode):
     planes = pe.planes(q, mode).astype(np.int64)
     assert planes.shape == (mode.interval, len(q))
     assert planes.max() < 1 << pe.plane_bits
-    codes = sum(plane << pe.plane_bits * index for index, plane in enumerate(planes))
-    assert np.array_equal(element.integers(codes.astype(np.uint8) & (1 << element.bits) - 1), q)
+    assert np.array_equal(pe.weights(planes.astype(np.uint8), mode), q)
+    # What a cell makes of the planes is a multiple of each weight and an offset, the same for all.
+    assert len(np.unique(planes, axis=1).T) == len(q)
 
 
-@pytest.mark.parametrize("pe", ALL, ids=lambda pe: pe.name)
-def test_the_longest_sum_just_fits(pe):
-    for mode in pe.modes:
-        element = scalar(mode.weight)
-        extreme = 128 * int(max(-element.minimum, element.maximum))
-        assert pe.longest(mode) * extreme < 2 ** (pe.accumulator_bits - 1) <= (pe.longest(mode) + 1) * extreme
+@pytest.mark.parametrize(("pe", "mode"), MODES, ids=lambda value: value.name)
+def test_the_longest_sum_just_fits(pe, mode):
+    """A cell sums a (2^shift q + offset), which is largest at an end of both ranges."""
+    element = scalar(mode.weight)
+    ends = [2**pe.shift * int(end) + pe.offset(mode) for end in (element.minimum, element.maximum)]
+    extreme = 128 * max(map(abs, ends))
+    assert pe.longest(mode) * extreme < 2 ** (pe.accumulator_bits - 1) <= (pe.longest(mode) + 1) * extreme
+
+
+@pytest.mark.parametrize(("pe", "mode"), MODES, ids=lambda value: value.name)
+def test_the_accumulator_is_as_narrow_as_the_group_allows(pe, mode):
+    assert pe.longest(mode) >= pe.group
+    try:
+        narrower = replace(pe, accumulator_bits=pe.accumulator_bits - 1)
+    except InputError as error:
+        assert f"not a group of {pe.group}" in str(error)
+    else:
+        assert any(narrower.longest(each) < pe.group for each in pe.modes)
 
 
 @pytest.mark.parametrize("pe", ALL, ids=lambda pe: pe.name)
@@ -110,7 +125,7 @@ def test_circuit_equals_golden_arithmetic(name):
 def test_a_wrong_term_is_caught(monkeypatch):
     for name, value in {"M": 2, "DRAIN": 1, "LANES": 1}.items():
         monkeypatch.setattr(verification, name, value)
-    right = mixpe.terms
-    monkeypatch.setattr("dyad.rtl.pe.ternary.terms", lambda a, w, signed: right(a, w | w[1].replicate(2) << 2, ~signed))
+    right = ternary.terms
+    monkeypatch.setattr(ternary, "terms", lambda a, weight, mode: right(a, weight ^ (weight == 1), mode))
     results = verification.verify("ternary", seed=4)
     assert all(result["failures"] for result in results)

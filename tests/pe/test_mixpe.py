@@ -89,30 +89,21 @@ def test_modes():
             pe.mode(wrong)
 
 
-def test_the_longest_sum_just_fits():
-    for bits in (20, 24):
-        pe = MixPE(accumulator_bits=bits)
-        for mode in pe.modes:
-            element = scalar(mode.weight)
-            extreme = 128 * int(max(-element.minimum, element.maximum))
-            assert pe.longest(mode) * extreme < 2 ** (bits - 1) <= (pe.longest(mode) + 1) * extreme
-
-
-@pytest.mark.parametrize("mode", MixPE.modes, ids=lambda mode: mode.name)
-def test_planes_put_the_weights_together_again(mode):
+@pytest.mark.parametrize("mode", MixPE().modes, ids=lambda mode: mode.name)
+def test_digits_and_offset_make_the_weight(mode):
+    """What the cell multiplies by: two digits of a nibble, each two bits less 2."""
     element = scalar(mode.weight)
     q = np.arange(int(element.minimum), int(element.maximum) + 1)
     planes = MixPE().planes(q, mode).astype(np.int64)
-    assert planes.shape == (mode.interval, len(q))
-    top = scalar("int4" if element.signed else "uint4").integers(planes[-1])
-    assert np.array_equal(top if mode.interval == 1 else planes[0] + 16 * top, q)
+    factors = ((planes & 3) - 2) + 4 * ((planes >> 2) - 2)
+    assert np.array_equal(sum(factor << 4 * plane for plane, factor in enumerate(factors)), q + MixPE().offset(mode))
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: MixPE(lanes=0), "lanes is 0, it must be at least 1"),
-        (lambda: MixPE(accumulator_bits=18), "18 bits holds 127 products of int4xint8, not a group of 128"),
+        (lambda: MixPE(accumulator_bits=18), "18 bits holds 102 products of int4xint8, not a group of 128"),
         (lambda: processing_elements.get("mixpa"), "unknown processing element 'mixpa'; did you mean mixpe"),
         (lambda: processing_elements.get("mixpe", lane=4), "unknown parameter of mixpe 'lane'; did you mean lanes"),
         (lambda: Tile(MixPE(), 6, 4, 4), "m = 6 rows cannot drain 4 rows at a time"),
@@ -132,15 +123,15 @@ def test_descriptions_refuse(call, message):
             (1, 600),
             (600, 1, 600),
             None,
-            "a chunk of 600 is longer than the 257 products of uint8xint8 that 24 bits hold",
+            "a chunk of 600 is longer than the 385 products of uint8xint8 that 24 bits hold",
         ),
-        ((1, 600), (600, 1, 600), 300, "a chunk of 300 is longer"),
+        ((1, 600), (600, 1, 600), 400, "a chunk of 400 is longer"),
     ],
 )
 def test_accumulate_refuses(a, w, chunk, message):
     tensor = weights(np.random.default_rng(7), "uint8", *w)
     with pytest.raises(InputError, match=message):
-        MixPE().accumulate(np.zeros(a, np.int8), tensor, chunk=chunk)
+        MixPE(accumulator_bits=24).accumulate(np.zeros(a, np.int8), tensor, chunk=chunk)
 
 
 def test_accumulate_refuses_activations_beyond_int8():
@@ -154,9 +145,10 @@ def test_the_machine_knows_the_latency_of_the_circuit():
 
 def test_circuit_equals_golden_arithmetic():
     results = verification.verify("mixpe", seed=9)
-    assert {(result["mode"], result["exhaustive"]) for result in results} == {
-        (mode.name, exhaustive) for mode in MixPE.modes for exhaustive in (True, False)
-    }
+    few = [mode for mode in MixPE().modes if mode.activation == "int8"]
+    many = [*few, *MixPE(activation="fp16").modes]
+    assert {result["mode"] for result in results if result["exhaustive"]} == {mode.name for mode in few}
+    assert {result["mode"] for result in results if not result["exhaustive"]} == {mode.name for mode in many}
     for result in results:
         assert result["failures"] == 0, result["examples"]
         pairs = 256 * (16 if "4x" in result["mode"] else 256)
@@ -168,7 +160,7 @@ def test_the_bench_sees_one_wrong_bit_of_one_weight(monkeypatch):
     for name, value in {"M": 2, "DRAIN": 1, "LANES": 1}.items():
         monkeypatch.setattr(verification, name, value)
     right = mixpe.terms
-    monkeypatch.setattr(mixpe, "terms", lambda a, weight, signed: right(a, weight ^ (weight == 5), signed))
+    monkeypatch.setattr(mixpe, "terms", lambda a, weight, mode: right(a, weight ^ (weight == 13), mode))
     results = verification.verify("mixpe", seed=10)
     assert all(result["failures"] for result in results)
     first = results[0]
