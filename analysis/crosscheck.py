@@ -1,4 +1,4 @@
-"""One matrix product in three places: golden arithmetic, simulator, circuit. Bits and cycles side by side."""
+"""Matrix products in three places: golden arithmetic, simulator, circuit. Bits and cycles side by side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from ..hw import engine
 from ..models import formats
 from ..models.accelerator import Accelerator, Memory
 from ..models.errors import InputError
+from ..models.formats import scalar
 from ..models.network import Layer, gemm
+from ..models.pe import PE, get
 from ..models.pe.output import dyadic, rescale
 from ..models.program import interpret
 from ..models.program.blocking import Blocking
@@ -28,23 +30,23 @@ from ..sim.machine import Machine, Run
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A layer with random values, ready to run.
+    """Layers with random values, ready to run one after another.
 
     Parameters
     ----------
-    program : the layer's program.
+    program : their program; each reads images of its own.
     memory : uint8, the memory before the run.
-    golden : [M, N], what the processing element's arithmetic makes of the operands, without any program.
+    golden : for each layer [M, N], what the processing element's arithmetic makes of it, without any program.
     """
 
     program: Program
     memory: NDArray[np.uint8]
-    golden: NDArray
+    golden: tuple[NDArray, ...]
 
     @property
-    def layer(self) -> Layer:
-        """The layer that the program computes."""
-        return self.program.placements[0].blocking.layer
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that the program computes."""
+        return tuple(placement.blocking.layer for placement in self.program.placements)
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,12 @@ class Verdict:
 
     def report(self) -> dict:
         """Return the verdict as plain data."""
-        layer, memory = self.case.layer, self.case.program.accelerator.memory
         return {
-            "gemm": [layer.m, layer.k, layer.n],
-            "weight": layer.weight,
-            "group": layer.group,
-            "zero_point": layer.zero_point,
-            "relu": layer.relu,
-            "output": layer.output,
-            "memory": vars(memory),
+            "layers": [
+                {"gemm": [layer.m, layer.k, layer.n]} | {field: getattr(layer, field) for field in _REPORTED}
+                for layer in self.case.layers
+            ],
+            "memory": vars(self.case.program.accelerator.memory),
             "bits_equal": self.bits_equal,
             "cycles": {"simulator": self.simulator, "rtl": self.rtl},
             "overlap": self.overlap,
@@ -90,68 +89,111 @@ class Verdict:
         }
 
 
-def random_values(layer: Layer, rng: np.random.Generator) -> tuple[QuantizedLayer, NDArray[np.int8]]:
+_REPORTED = ("weight", "activation", "group", "zero_point", "relu", "output")
+
+
+def random_values(layer: Layer, pe: PE, rng: np.random.Generator) -> tuple[QuantizedLayer, NDArray[np.integer]]:
     """Return `layer` with random weights and parameters, and random images for it.
 
-    All codes are equally likely, extremes included; the output scale is such that some results saturate.
+    All codes of numbers are equally likely, extremes included; the output scale is such that some results saturate.
     """
-    granularity = "channel" if layer.group is None else f"g{layer.group}"
-    kind = formats.parse(f"{layer.weight}_{granularity}{'_z' if layer.zero_point else ''}")
-    assert isinstance(kind, formats.BlockFormat)
+    kind = formats.grouped(layer.weight, layer.group, layer.zero_point)
     element = kind.element
     shape = (1 if layer.group is None else -(-layer.k // layer.group), layer.n)
-    codes = rng.integers(1 << element.bits, size=(layer.k, layer.n)).astype(np.uint8)
     zero_points = None
     if layer.zero_point:
         zero_points = rng.integers(int(element.minimum), int(element.maximum) + 1, shape).astype(np.int32)
-    weights = QTensor(codes, kind, kind.scale.encode(rng.uniform(0, 2, shape)), zero_points, axis=0)
-    images = rng.integers(-128, 128, (layer.batch, layer.height, layer.width, layer.channels)).astype(np.int8)
-    typical = 74 * np.sqrt(layer.k) * 2**element.bits / 3
-    kind_of_sum: Any = np.int32 if layer.group is None else np.float32
-    bias = rng.normal(0, typical, layer.n).astype(kind_of_sum)
-    multiplier, shift = dyadic(rng.uniform(0.2, 2, layer.n) * 80 / typical)
-    return QuantizedLayer(layer, weights, bias, multiplier, shift), images
+    scales = kind.scale.encode(rng.uniform(0, 2, shape))
+    weights = QTensor(_random_codes(element, (layer.k, layer.n), rng), kind, scales, zero_points, axis=0)
+    kind_of_image = scalar(layer.activation)
+    pixels = (layer.batch, layer.height, layer.width, layer.channels)
+    activations = kind_of_image.numbers(_random_codes(kind_of_image, pixels, rng))
+    total = pe.accumulate(unfold(activations, layer), weights, activation=layer.activation)
+    typical = max(float(np.abs(total.astype(np.float64)).mean()), 1.0)
+    bias: Any = np.clip(rng.normal(0, typical, layer.n), -(2.0**28), 2.0**28 - 1).astype(total.dtype)
+    multiplier, shift = dyadic(np.minimum(rng.uniform(0.2, 2, layer.n) * 80 / typical, 60000))
+    return QuantizedLayer(layer, weights, bias, multiplier, shift), activations
 
 
-def prepare(layer: Layer, accelerator: Accelerator, seed: int, blocking: Blocking | None = None) -> Case:
-    """Return the case of `layer` on `accelerator` with values drawn from `seed`, cut as `blocking` says."""
-    quantized, images = random_values(layer, np.random.default_rng(seed))
-    program = compile_layers([layer], accelerator, blockings=None if blocking is None else [blocking])
-    memory = program.memory([quantized])
-    program.write_input(memory, images)
-    total = accelerator.pe.accumulate(unfold(images, layer), quantized.weights, quantized.bias)
-    golden = rescale(total, quantized.multiplier, quantized.shift, layer.relu, layer.output)
-    return Case(program, memory, golden)
+def _random_codes(element: formats.Format, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray:
+    codes = rng.integers(1 << element.bits, size=shape).astype(np.uint8 if element.bits <= 8 else np.uint16)
+    return np.where(np.isfinite(element.decode(codes)), codes, codes.dtype.type(0))
+
+
+def prepare(
+    layers: Layer | Sequence[Layer], accelerator: Accelerator, seed: int, blocking: Blocking | None = None
+) -> Case:
+    """Return the case of one or more layers on `accelerator` with values drawn from `seed`, cut as `blocking` says."""
+    layers = [layers] if isinstance(layers, Layer) else list(layers)
+    rng = np.random.default_rng(seed)
+    values = [random_values(layer, accelerator.pe, rng) for layer in layers]
+    blockings = None if blocking is None else [blocking]
+    program = compile_layers(layers, accelerator, blockings=blockings, chained=False)
+    memory = program.memory([quantized for quantized, _ in values])
+    golden = []
+    for index, (layer, (quantized, images)) in enumerate(zip(layers, values, strict=True)):
+        program.write_input(memory, images, index)
+        activations = unfold(images, layer)
+        total = accelerator.pe.accumulate(activations, quantized.weights, quantized.bias, activation=layer.activation)
+        golden.append(rescale(total, quantized.multiplier, quantized.shift, layer.relu, layer.output))
+    return Case(program, memory, tuple(golden))
+
+
+def with_pe(accelerator: Accelerator, name: str, **parameters: Any) -> Accelerator:
+    """Return an accelerator with another processing element, of as few lanes as its words and memory allow.
+
+    Raises
+    ------
+    InputError : if the name or a parameter is unknown, or no number of lanes fits.
+    """
+    error: InputError | None = None
+    for lanes in (1, 2, 4, 8, 16, 32):
+        try:
+            return replace(accelerator, name=f"{accelerator.name}-{name}", pe=get(name, lanes=lanes, **parameters))
+        except InputError as reason:
+            error = reason
+    raise error or InputError(f"{name} does not fit {accelerator.name}")
 
 
 def random_cases(accelerator: Accelerator, count: int, seed: int, largest: int = 200) -> Iterator[Case]:
-    """Yield `count` random matrix products, M, K and N from 1 to `largest`, with random precision and memory timing.
+    """Yield `count` random programs with random precision and memory timing.
 
-    Sizes are drawn evenly on a logarithmic scale, so that many are small and ragged. Half of the cases have half the
+    Most are one matrix product, every third two or three in modes of their own. M, K and N are from 1 to `largest`,
+    drawn evenly on a logarithmic scale, so that many are small and ragged. Half of the cases have half the
     accelerator's memory bandwidth where its tile allows that: those run on a second circuit.
     """
     rng = np.random.default_rng(seed)
     for index in range(count):
-        m, k, n = np.exp(rng.uniform(0, np.log(largest + 1), 3)).astype(int)
-        mode = accelerator.pe.modes[rng.integers(len(accelerator.pe.modes))]
-        longest = accelerator.pe.longest(mode) // accelerator.k * accelerator.k
-        group = [None, None, min(8 * accelerator.k, longest), min(32 * accelerator.k, longest)][rng.integers(4)]
-        layer = gemm(
-            f"random {index}",
-            int(m),
-            int(k),
-            int(n),
-            weight=mode.weight,
-            group=group,
-            zero_point=bool(rng.integers(2)),
-            relu=bool(rng.integers(2)),
-            output=str(rng.choice(OUTPUTS)),
-        )
+        products = int(rng.integers(2, 4)) if index % 3 == 2 else 1
+        layers = [_random_layer(f"random {index}.{number}", accelerator, rng, largest) for number in range(products)]
         width = accelerator.memory.bytes_per_cycle
-        if index % 2 and width // 2 >= accelerator.k:
+        if index % 2 and width // 2 >= accelerator.row_word:
             width //= 2
         memory = Memory(width, latency=int(rng.integers(0, 64)), burst_overhead=int(rng.integers(0, 6)))
-        yield prepare(layer, replace(accelerator, memory=memory), seed=int(rng.integers(2**32)))
+        yield prepare(layers, replace(accelerator, memory=memory), seed=int(rng.integers(2**32)))
+
+
+def _random_layer(name: str, accelerator: Accelerator, rng: np.random.Generator, largest: int) -> Layer:
+    m, k, n = (int(size) for size in np.exp(rng.uniform(0, np.log(largest + 1), 3)))
+    mode = accelerator.pe.modes[rng.integers(len(accelerator.pe.modes))]
+    step = accelerator.k * mode.packing
+    longest = max(accelerator.pe.longest(mode) // step, 1) * step
+    group, zero_point = None, False
+    if scalar(mode.weight).encoding == "integer":
+        group = [None, None, min(8 * step, longest), min(32 * step, longest)][rng.integers(4)]
+        zero_point = bool(rng.integers(2))
+    return gemm(
+        name,
+        m,
+        k,
+        n,
+        weight=mode.weight,
+        activation=mode.activation,
+        group=group,
+        zero_point=zero_point,
+        relu=bool(rng.integers(2)),
+        output=str(rng.choice(OUTPUTS)),
+    )
 
 
 def check(cases: Sequence[Case], waves: Path | None = None) -> list[Verdict]:
@@ -176,7 +218,10 @@ def check(cases: Sequence[Case], waves: Path | None = None) -> list[Verdict]:
 def _judge(case: Case, rtl: engine.RTLRun) -> Verdict:
     memory = case.memory.copy()
     interpret.run(case.program, memory)
-    golden = case.program.read_output(memory).tobytes() == case.golden.tobytes()
+    golden = all(
+        case.program.read_output(memory, index).tobytes() == expected.tobytes()
+        for index, expected in enumerate(case.golden)
+    )
     simulated = Machine(case.program.accelerator).run(case.program.instructions)
     return Verdict(
         case,

@@ -127,8 +127,8 @@ def roofline(results: Sequence[Result]) -> Figure:
     accelerator, table = results[0].accelerator, results[0].costs
     clock = accelerator.clock_mhz * 1e6
     bandwidth, (_, peak) = accelerator.memory.bytes_per_cycle * clock, speeds(results[0])
-    fastest = min(mode.interval for mode in accelerator.pe.modes)
-    slowest = max(mode.interval for mode in accelerator.pe.modes)
+    fastest = min(mode.interval / mode.packing for mode in accelerator.pe.modes)
+    slowest = max(mode.interval / mode.packing for mode in accelerator.pe.modes)
     figure = Figure(figsize=(WIDTH, 4.2))
     axes = figure.subplots()
     ridge = peak / bandwidth

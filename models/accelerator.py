@@ -117,9 +117,14 @@ class Accelerator:
             raise InputError(f"clock_mhz = {self.clock_mhz} is not positive")
         if self.queue < 2:
             raise InputError(f"queue = {self.queue}: a unit's queue holds at least 2 instructions")
-        if self.k > beat:
+        if self.k * self.pe.activation_bits % 8:
             raise InputError(
-                f"memory.bytes_per_cycle = {beat} is less than the k = {self.k} activations that a row takes in a cycle"
+                f"pe.lanes = {self.k}: a row takes {self.k * self.pe.activation_bits} bits, not whole bytes"
+            )
+        if self.row_word > beat:
+            raise InputError(
+                f"memory.bytes_per_cycle = {beat} is less than the {self.row_word} bytes of the k = {self.k} lanes of "
+                "activations that a row takes in a cycle"
             )
         for word, size in (("weight", self.weight_word), ("column", self.column_word)):
             if size % beat:
@@ -143,6 +148,11 @@ class Accelerator:
     def k(self) -> int:
         """Lanes of a cell."""
         return self.pe.lanes
+
+    @property
+    def row_word(self) -> int:
+        """Bytes of the activations that a row takes in a step."""
+        return self.k * self.pe.activation_bits // 8
 
     @property
     def weight_word(self) -> int:
@@ -169,7 +179,7 @@ class Accelerator:
     @property
     def peak_macs(self) -> int:
         """Multiply-accumulates in a cycle, in the fastest mode."""
-        return self.tile.m * self.tile.n * self.k // min(mode.interval for mode in self.pe.modes)
+        return max(self.tile.m * self.tile.n * self.k * mode.packing // mode.interval for mode in self.pe.modes)
 
     def seconds(self, cycles: int) -> float:
         """Return the time that `cycles` take at the accelerator's clock, in seconds."""

@@ -91,6 +91,10 @@ class QTensor:
         """
         return self.format.element.integers(self.codes)
 
+    def numbers(self) -> NDArray[np.integer]:
+        """Return the elements as processing elements take them: integers, or codes of a format that is none."""
+        return self.format.element.numbers(self.codes)
+
     def dequantize(self) -> NDArray[np.float64]:
         """Return the values: exact, since a product of scales and element fits float64. NaN where a scale is NaN."""
         elements = self.format.element.decode(self.codes)

@@ -27,7 +27,7 @@ class QuantizedLayer:
     ----------
     layer : shape and precision.
     weights : [K, N], groups along axis 0.
-    bias : [N], in the units of the accumulator: int32 with one weight scale per channel, float32 with groups.
+    bias : [N], in the units of the accumulator: int32 for integers with one weight scale per channel, else float32.
     multiplier, shift : uint16 [N] and uint8 [N]: the factor from accumulator to output, multiplier / 2^shift.
 
     Raises
@@ -53,7 +53,8 @@ class QuantizedLayer:
         described = (layer.weight, layer.group, layer.zero_point)
         if (format.element.name, format.group, format.zero_point) != described:
             raise InputError(f"layer {name!r}: weights are {format.name}, the layer says {described}")
-        accumulator = np.int32 if layer.group is None else np.float32
+        integers = all(scalar(each).encoding == "integer" for each in (layer.weight, layer.activation))
+        accumulator = np.int32 if layer.group is None and integers else np.float32
         for what, values, dtype in (
             ("bias", self.bias, accumulator),
             ("multiplier", self.multiplier, np.uint16),

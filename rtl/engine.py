@@ -103,9 +103,8 @@ class Engine(wiring.Component):
             connect(m, write, scratchpad.write)
 
         # Operands: read in one cycle, picked from their words and registered in the next, at the cells in the third.
-        steps = exact_log2(beat // accelerator.k)
+        steps = exact_log2(beat // accelerator.row_word)
         place = Signal(max(steps, 1))
-        lanes = accelerator.k * accelerator.pe.activation_bits
         m.d.comb += [
             activations.read[0].enable.eq(issue.read.enable),
             activations.read[0].address.eq(issue.read.activation >> steps),
@@ -117,7 +116,9 @@ class Engine(wiring.Component):
             place.eq(issue.read.activation[:steps]),
             reading.eq(issue.step),
             cells.step.eq(reading),
-            cells.activations.eq(Cat(word.word_select(place, lanes) for word in activations.read[0].data)),
+            cells.activations.eq(
+                Cat(word.word_select(place, 8 * accelerator.row_word) for word in activations.read[0].data)
+            ),
             cells.weights.eq(weights.read[0].data[0]),
         ]
 

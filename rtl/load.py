@@ -16,8 +16,8 @@ class LoadUnit(wiring.Component):
     """Executes `load`: asks for a burst for each run, and writes what comes back where it belongs.
 
     Bytes of memory and of a scratchpad need not be aligned to one another: a burst starts as many bytes before its run
-    as the run starts after a beat boundary of the scratchpad, and the mask keeps the bytes around the run from being
-    written.
+    as the run starts after a beat boundary of the scratchpad, and the mask keeps the bytes before the run from being
+    written. Those after it, in its last beat, become 0.
 
     Parameters
     ----------
@@ -75,14 +75,16 @@ class LoadUnit(wiring.Component):
             for index, count in enumerate(self._banks):
                 with m.Case(index):
                     m.d.comb += [banks.eq(count), self.write[index].enable.eq(self.read.valid)]
-        mask = Signal(beat)
+        # What follows a run in its last beat becomes 0: nothing, or the place of the run that is loaded next.
+        mask, filled = Signal(beat), Signal(8 * beat)
         for byte in range(beat):
-            m.d.comb += mask[byte].eq((byte < left) & ~(first & (byte < skip)))
+            m.d.comb += mask[byte].eq(~(first & (byte < skip)))
+            m.d.comb += filled.word_select(byte, 8).eq(Mux(byte < left, self.read.data.word_select(byte, 8), 0))
         for write in self.write:
             m.d.comb += [
                 write.bank.eq(bank),
                 write.address.eq(place),
-                write.data.eq(self.read.data),
+                write.data.eq(filled),
                 write.mask.eq(mask),
             ]
         with m.If(self.read.valid):

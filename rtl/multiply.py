@@ -63,18 +63,20 @@ class Issue(wiring.Component):
         m = Module()
         command, tile, modes = self.command, self._accelerator.tile, self._accelerator.pe.modes
         row_groups = tile.m // tile.drain
-        planes = Array(mode.interval for mode in modes)[command.mode]
+        planes = Array(mode.planes for mode in modes)[command.mode]
+        phases = Array(mode.phases for mode in modes)[command.mode]
 
         # The place in the loop nest: column tile, row tile, segment, step, plane.
         columns, rows = Signal(12), Signal(16)
-        groups, steps, plane = Signal(12), Signal(16), Signal(3)
+        groups, steps, plane, phase = Signal(12), Signal(16), Signal(3), Signal(3)
         activation, row_start = Signal(24), Signal(24)
         weight, column_start = Signal(24), Signal(24)
         parameter, column_parameter = Signal(20), Signal(20)
         bias, accumulator = Signal(20), Signal(20)
 
         opening, issue = Signal(), Signal()  # opening: the next step is a segment's first
-        last_plane = plane == planes - 1
+        last_phase = phase == phases - 1
+        last_plane = (plane == planes - 1) & last_phase
         last_step = (steps == 1) & last_plane
         last_group, last_row, last_column = groups == 1, rows <= tile.m, columns == 1
         m.d.comb += [
@@ -83,10 +85,11 @@ class Issue(wiring.Component):
             self.read.activation.eq(activation),
             self.read.weight.eq(weight),
             self.step.valid.eq(issue),
-            self.step.first.eq(opening & (plane == 0)),
+            self.step.first.eq(opening & (plane == 0) & (phase == 0)),
             self.step.last.eq(last_step),
             self.step.mode.eq(command.mode),
             self.step.plane.eq(plane),
+            self.step.phase.eq(phase),
             self.segment.valid.eq(issue & last_step),
         ]
         segment = self.segment.payload
@@ -104,7 +107,9 @@ class Issue(wiring.Component):
         ]
 
         with m.If(issue):
-            m.d.sync += [weight.eq(weight + 1), plane.eq(Mux(last_plane, 0, plane + 1)), opening.eq(last_step)]
+            m.d.sync += [phase.eq(Mux(last_phase, 0, phase + 1)), opening.eq(last_step)]
+            with m.If(last_phase):
+                m.d.sync += [weight.eq(weight + 1), plane.eq(Mux(last_plane, 0, plane + 1))]
             with m.If(last_plane):
                 m.d.sync += [activation.eq(activation + 1), steps.eq(steps - 1)]
         with m.If(issue & last_step):

@@ -146,11 +146,11 @@ def _spent(accelerator: Accelerator, code: Instruction, table: Costs) -> Energy:
             k, mode = accelerator.k, accelerator.pe.modes[code.mode]
             tiles = code.columns * -(-code.rows // tile.m)
             steps = tiles * ((code.groups - 1) * code.steps + code.last_steps)
-            planes = steps * mode.interval
+            cycles, planes = steps * mode.interval, steps * mode.planes
             drained = code.columns * code.groups * row_groups(accelerator, code.rows) * tile.drain
             # A cell adds its k products and the accumulator; a row adds its k activations once for all columns.
             accumulate = operation["add_32"] * accelerator.pe.accumulator_bits / 32
-            cells = planes * tile.m * tile.n * k * (operation["multiply_8x4"] + accumulate)
+            cells = cycles * tile.m * tile.n * k * (operation["multiply_8x4"] + accumulate)
             result = operation["float32_add"] + operation["float32_multiply"] if code.scaled else operation["add_32"]
             if code.parameters:
                 result += operation["multiply_32x16"]
@@ -158,7 +158,7 @@ def _spent(accelerator: Accelerator, code: Instruction, table: Costs) -> Energy:
             return Energy(
                 cells=cells + steps * tile.m * k * accumulate,
                 finish=drained * tile.n * result,
-                buffers=steps * tile.m * k * activation
+                buffers=steps * tile.m * accelerator.row_word * activation
                 + planes * accelerator.weight_word * weight
                 + words * column_word * parameter
                 + 2 * drained * column_word * accumulator,

@@ -145,6 +145,6 @@ def simulate(
 
 def _simulate(machine: Machine, layer: Layer, program: Program, table: Costs) -> LayerResult:
     accelerator, instructions = machine.accelerator, program.instructions
-    interval = accelerator.pe.mode(layer.weight, layer.activation).interval
-    ideal = layer.macs * interval / (accelerator.tile.m * accelerator.tile.n * accelerator.k)
+    mode = accelerator.pe.mode(layer.weight, layer.activation)
+    ideal = layer.macs * mode.interval / (accelerator.tile.m * accelerator.tile.n * accelerator.k * mode.packing)
     return LayerResult(layer, program, machine.run(instructions), energy(accelerator, instructions, table), ideal)

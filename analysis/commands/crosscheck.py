@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...models.errors import InputError
 from ..terminal import Json, Seed, report, show, working
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 def crosscheck(
     *,
     accelerator: str = "tiny",
+    pe: str | None = None,
     gemm: str | None = None,
     weight: str = "int4",
+    activation: str | None = None,
     group: int | None = None,
     zero_point: bool = False,
     relu: bool = False,
@@ -33,10 +35,14 @@ def crosscheck(
     ----------
     accelerator
         Short name or file of the accelerator; its engine is simulated by Verilator.
+    pe
+        Processing element instead of that of the accelerator, in all its variants; `all` for one after another.
     gemm
         M,K,N of the product C[M,N] = A[M,K] W[K,N].
     weight
         Format of the weights: elements such as int4, or a block format such as int4_channel or uint4_g64_z.
+    activation
+        Format of the activations; when left out, that of the processing element's first mode.
     group
         Length of a quantization group along K; one scale per column when left out.
     zero_point
@@ -46,7 +52,8 @@ def crosscheck(
     output
         Format of the results: int8, fp16 or fp32.
     random
-        Instead of one product, check so many with random sizes, precisions and memory timings.
+        Instead of one product, check so many programs of random sizes, precisions and memory timings, some of several
+        products with the mode switched between them.
     largest
         Largest M, K and N of random products.
     seed
@@ -63,6 +70,7 @@ def crosscheck(
     """
     from ...hw import files
     from ...models.accelerator import load
+    from ...models.pe import names, variants
 
     if (gemm is None) == (random is None):
         raise InputError("crosscheck takes either --gemm M,K,N or --random COUNT")
@@ -71,26 +79,55 @@ def crosscheck(
             raise InputError(f"--{option} {value}: it must be at least 1")
     files.check(waves, json)
     machine = load(accelerator)
-    from ..crosscheck import check, prepare, random_cases
+    from ..crosscheck import check, prepare, random_cases, with_pe
 
-    if random is not None:
-        cases = list(random_cases(machine, random, seed, largest))
-    else:
-        assert gemm is not None
-        cases = [prepare(_layer(gemm, weight, group, zero_point, relu, output), machine, seed)]
-    with working(f"running {len(cases)} product{'s' * (len(cases) > 1)} on the RTL of {machine.name}"):
-        verdicts = check(cases, waves)
+    machines = [machine]
+    if pe is not None:
+        chosen = names() if pe == "all" else (pe,)
+        machines = [with_pe(machine, name, **parameters) for name in chosen for parameters in variants(name)]
+    verdicts = []
+    for machine in machines:
+        if random is not None:
+            cases = list(random_cases(machine, random, seed, largest))
+        else:
+            cases = [
+                prepare(
+                    _layer(
+                        gemm or "",
+                        weight,
+                        activation or machine.pe.modes[0].activation,
+                        group,
+                        zero_point,
+                        relu,
+                        output,
+                    ),
+                    machine,
+                    seed,
+                )
+            ]
+        with working(f"running {len(cases)} program{'s' * (len(cases) > 1)} on the RTL of {machine.name}"):
+            verdicts += check(cases, waves)
 
-    columns = ("M,K,N", "weight", "output", "B/cycle", "latency", "overhead", "bits", "simulator", "rtl", "overlap")
+    columns = (
+        "cell",
+        "M,K,N",
+        "operands",
+        "output",
+        "B/cycle",
+        "latency",
+        "overhead",
+        "bits",
+        "simulator",
+        "rtl",
+        "overlap",
+    )
     rows = []
     for verdict in verdicts:
-        layer, memory = verdict.case.layer, verdict.case.program.accelerator.memory
-        kind = layer.weight + (f"_g{layer.group}" if layer.group else "") + ("_z" if layer.zero_point else "")
+        memory = verdict.case.program.accelerator.memory
         rows.append(
             (
-                f"{layer.m},{layer.k},{layer.n}",
-                kind,
-                ("relu " if layer.relu else "") + layer.output,
+                verdict.case.program.accelerator.pe.name,
+                *("\n".join(texts) for texts in zip(*map(_in_words, verdict.case.layers), strict=True)),
                 memory.bytes_per_cycle,
                 memory.latency,
                 memory.burst_overhead,
@@ -103,7 +140,7 @@ def crosscheck(
     show(columns, rows, title=f"seed {seed}; simulator, rtl, overlap (of load and multiply) in cycles")
     for verdict in verdicts:
         if verdict.difference:
-            print(f"{verdict.case.layer.name}: {verdict.difference}")
+            print(f"{verdict.case.layers[0].name}: {verdict.difference}")
     bits_equal = all(verdict.bits_equal for verdict in verdicts)
     cycles = {
         "simulator": sum(verdict.simulator for verdict in verdicts),
@@ -116,7 +153,8 @@ def crosscheck(
     report(
         json,
         {
-            "accelerator": machine.name,
+            "accelerator": accelerator,
+            "pe": [each.pe.name for each in machines],
             "seed": seed,
             "bits_equal": bits_equal,
             "cycles_equal": all(verdict.simulator == verdict.rtl and not verdict.difference for verdict in verdicts),
@@ -127,7 +165,16 @@ def crosscheck(
     return 0 if agree else 1
 
 
-def _layer(size: str, weight: str, group: int | None, zero_point: bool, relu: bool, output: str) -> Layer:
+def _in_words(layer: Layer) -> tuple[str, str, str]:
+    """Return sizes, operand formats and output of a layer."""
+    weight = layer.weight + (f"_g{layer.group}" if layer.group else "") + ("_z" if layer.zero_point else "")
+    output = ("relu " if layer.relu else "") + layer.output
+    return f"{layer.m},{layer.k},{layer.n}", f"{weight} x {layer.activation}", output
+
+
+def _layer(
+    size: str, weight: str, activation: str, group: int | None, zero_point: bool, relu: bool, output: str
+) -> Layer:
     from ...models.errors import unknown
     from ...models.network import gemm
     from ...models.program.isa import OUTPUTS
@@ -139,5 +186,12 @@ def _layer(size: str, weight: str, group: int | None, zero_point: bool, relu: bo
         m, k, n = (int(part) for part in size.split(","))
     except ValueError:
         raise InputError(f"--gemm {size!r} is not three whole numbers M,K,N, such as 16,128,32") from None
-    options = {"weight": weight, "group": group, "zero_point": zero_point, "relu": relu, "output": output}
+    options: dict[str, Any] = {
+        "weight": weight,
+        "activation": activation,
+        "group": group,
+        "zero_point": zero_point,
+        "relu": relu,
+        "output": output,
+    }
     return gemm("product", m, k, n, **options | precision(weight, group))

@@ -21,10 +21,12 @@ from .block_exponents import RAISED_FROM, fit_shared_exponent
 from .block_integers import fit_integers
 from .block_levels import fit_one_bit_exponents, fit_two_level, gain_two_level
 from .block_recipe import Choices, Recipe
+from .block_scaled import fit_scaled
 from .format import Format
 
 RECIPES = {
     "integers": Recipe(fit_integers, clips=("minmax", "mse"), rounding="nearest-even", ragged=True),
+    "scaled": Recipe(fit_scaled, ragged=True),
     "shared-exponent": Recipe(fit_shared_exponent, rules=tuple(RAISED_FROM)),
     "two-level": Recipe(fit_two_level, gain_two_level, levels=2, rules=("two-level",)),
     "one-bit-exponents": Recipe(fit_one_bit_exponents, levels=None, rounding="nearest-away"),

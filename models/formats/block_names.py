@@ -109,36 +109,38 @@ def dynamic_fixed_point(bits: int) -> BlockFormat:
 
 
 def grouped(element: str, group: int | None = None, zero_point: bool = False) -> BlockFormat:
-    """Return the block format of integers of which every `group` share a scale (``None``: a whole channel).
+    """Return the block format of elements of which every `group` share a scale (``None``: a whole channel).
 
     Raises
     ------
-    InputError : if the element format is unknown or not an integer format, or if the group is empty.
+    InputError : if the element format is unknown, or if the group is empty; if elements with groups or zero points are
+        not integers.
     """
     format = scalar(element)
-    if format.encoding != "integer":
+    integers = format.encoding == "integer"
+    if not integers and (group is not None or zero_point):
         raise InputError(f"elements of a quantization group must be integers, not {element}")
     if group is not None and group < 1:
         raise InputError(f"group size {group} of {element} must be at least 1")
     suffix = ("channel" if group is None else f"g{group}") + ("_z" if zero_point else "")
     level = Level(scalar("fp32" if group is None else "fp16"), group or "channel")
-    return BlockFormat(f"{element}_{suffix}", format, (level,), "integers", zero_point)
+    return BlockFormat(f"{element}_{suffix}", format, (level,), "integers" if integers else "scaled", zero_point)
 
 
 def weights(name: str) -> BlockFormat:
-    """Return the format called `name` if it is one of integers with a scale for each group or channel.
+    """Return the format called `name` if its elements have a scale for each group or channel.
 
     Raises
     ------
     InputError : if it is not, or does not exist.
     """
     format = find(name) or scalar(name)
-    if not isinstance(format, BlockFormat) or format.recipe != "integers" or format.per_tensor:
+    if not isinstance(format, BlockFormat) or format.recipe not in ("integers", "scaled") or format.per_tensor:
         raise InputError(f"weights cannot be {name}; they need a group or a channel, such as int4_g32 or int4_channel")
     return format
 
 
 def per_tensor(element: str, zero_point: bool = False) -> BlockFormat:
-    """Return the block format of integers of which a whole tensor shares one scale; raises as `grouped` does."""
+    """Return the block format of elements of which a whole tensor shares one scale; raises as `grouped` does."""
     name = f"{element}_tensor" + ("_z" if zero_point else "")
     return replace(grouped(element, None, zero_point), name=name, levels=(Level(scalar("fp32"), "tensor"),))

@@ -228,6 +228,10 @@ class Format:
             raise InputError(f"code {self.nan} of {self.name} is NaN, which is no integer")
         return codes - ((codes & self.sign) << 1)
 
+    def numbers(self, codes: NDArray[np.unsignedinteger]) -> NDArray[np.integer]:
+        """Return codes as processing elements take them: those of an integer format as integers, others as they are."""
+        return self.integers(codes) if self.encoding == "integer" else codes
+
     def _beyond(self, overflow: str) -> int | None:
         """Return the rank that replaces what overflows; None stands for the nearest finite value."""
         choices = {"saturate": None, "infinity": self.infinity, "nan": self.nan}

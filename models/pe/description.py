@@ -19,18 +19,25 @@ class Mode:
     Parameters
     ----------
     weight, activation : names of the scalar formats of the operands.
-    interval : cycles that a step of k lanes takes; each reads one word of the weight scratchpad.
+    interval : cycles that a step of k lanes takes.
     packing : products that a lane forms in a step, of so many operands next to one another in its words.
+    phases : cycles for which a plane of the weights stays at the cells.
     """
 
     weight: str
     activation: str
     interval: int
     packing: int = 1
+    phases: int = 1
 
     @property
     def name(self) -> str:
         return f"{self.weight}x{self.activation}"
+
+    @property
+    def planes(self) -> int:
+        """Words of weights that a step reads."""
+        return self.interval // self.phases
 
 
 class PE(Protocol):
@@ -90,7 +97,7 @@ class PE(Protocol):
         """Raise `InputError` if `k` products and a bias of that magnitude could overflow an int32 accumulator."""
 
     def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.unsignedinteger]:
-        """Return the weights as the scratchpad stores them: a plane for each cycle of the interval, [interval, ...]."""
+        """Return the weights as the scratchpad stores them: [planes, ...]."""
 
     def weights(self, planes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
         """Return the weights that `planes` turned into `planes`."""
@@ -121,8 +128,3 @@ class PE(Protocol):
         activation: str = "int8",
     ) -> NDArray[np.int32] | NDArray[np.float32]:
         """Return bias + A W as the circuit accumulates it, shape [M, N]."""
-
-
-def bytes_of(mode: Mode, lane_bits: int, count: int) -> int:
-    """Return the bytes that `count` operands next to one another take, in words of `lane_bits`."""
-    return -(-count * lane_bits // (8 * mode.packing))

@@ -164,7 +164,7 @@ class IntegerPE:
         return fixed_point(self.activation).largest * int(widest)
 
     def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.uint8]:
-        """Return weights as the scratchpad stores them: `plane_bits` of each for each cycle, low bits first.
+        """Return weights as the scratchpad stores them: `plane_bits` of each in each plane, low bits first.
 
         Parameters
         ----------
@@ -172,15 +172,15 @@ class IntegerPE:
 
         Returns
         -------
-        uint8 [interval, ...].
+        uint8 [planes, ...].
         """
         codes = self.stored(numbers.astype(np.int64), mode)
-        offsets = self.plane_bits * np.arange(mode.interval).reshape(-1, *[1] * numbers.ndim)
+        offsets = self.plane_bits * np.arange(mode.planes).reshape(-1, *[1] * numbers.ndim)
         return (codes >> offsets & (1 << self.plane_bits) - 1).astype(np.uint8)
 
     def weights(self, planes: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
-        """Return the weights that `planes`, [interval, ...], came from."""
-        offsets = self.plane_bits * np.arange(mode.interval).reshape(-1, *[1] * (planes.ndim - 1))
+        """Return the weights that `planes`, [planes, ...], came from."""
+        offsets = self.plane_bits * np.arange(mode.planes).reshape(-1, *[1] * (planes.ndim - 1))
         codes = (planes.astype(np.int64) << offsets).sum(axis=0) & (1 << scalar(mode.weight).bits) - 1
         return self.loaded(codes.astype(np.uint8), mode).astype(np.int64)
 
@@ -282,7 +282,7 @@ class IntegerPE:
         dtype = np.float32 if floating else np.int32
         # Adding to zeros turns a bias of -0 into +0.
         total: NDArray = np.zeros((len(a), n), dtype) + bias.astype(dtype)
-        q = w.integers()
+        q = w.numbers()
         for index, part in _segments(k, group, length):
             total = self.finish(
                 self.dot(a[:, part], q[part], mode),

@@ -41,10 +41,11 @@ class Reduction:
     """How the K products of a result are summed: in segments, each corrected and scaled once.
 
     A segment is a quantization group if the weights are grouped, otherwise as many products as the cell's accumulator
-    surely holds. Totals are float32 if `scaled`, else int32.
+    surely holds. Cells take `step` products a step. Totals are float32 if `scaled`, else int32.
     """
 
     mode: Mode
+    step: int
     segment: int
     scaled: bool
     grouped: bool
@@ -64,14 +65,16 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
     ------
     InputError : if the weights' format or group does not suit the processing element.
     """
-    pe, k = accelerator.pe, accelerator.k
+    pe = accelerator.pe
     mode = pe.mode(layer.weight, layer.activation)
+    k = accelerator.k * mode.packing
     longest = pe.longest(mode) // k * k
     if layer.group is None:
         scaled = pe.floating(mode, grouped=False)
         if not scaled:
             pe.check_int32(layer.weight, layer.k, layer.zero_point, LARGEST_BIAS)
-        return Reduction(mode, min(longest, round_up(layer.k, k)), scaled, grouped=False, zero_point=layer.zero_point)
+        segment = min(longest, round_up(layer.k, k))
+        return Reduction(mode, k, segment, scaled, grouped=False, zero_point=layer.zero_point)
     if layer.group % k and layer.group < layer.k:
         raise InputError(f"layer {layer.name!r}: group size {layer.group} is not a multiple of the tile's k = {k}")
     segment = min(layer.group, round_up(layer.k, k))
@@ -81,7 +84,7 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
             f"{pe.accumulator_bits}-bit accumulator of {pe.name}, which holds {longest}; use smaller groups or raise "
             "pe.accumulator_bits"
         )
-    return Reduction(mode, round_up(segment, k), scaled=True, grouped=True, zero_point=layer.zero_point)
+    return Reduction(mode, k, round_up(segment, k), scaled=True, grouped=True, zero_point=layer.zero_point)
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,21 @@ class Blocking:
     @property
     def activation_pitch(self) -> int:
         """Bytes from one tile of rows to the next in a bank of the activation scratchpad."""
-        return round_up(self.depth, self.accelerator.memory.bytes_per_cycle)
+        return round_up(self.row_bytes(self.depth), self.accelerator.memory.bytes_per_cycle)
+
+    def row_bytes(self, count: int) -> int:
+        """Return the bytes of `count` activations that follow one another."""
+        return ceil_div(count * self.activation_bits, 8)
+
+    @property
+    def activation_bits(self) -> int:
+        """Bits of an activation."""
+        return self.accelerator.pe.activation_bits // self.reduction.mode.packing
+
+    @property
+    def steps(self) -> int:
+        """Steps of a block."""
+        return ceil_div(self.depth, self.reduction.step)
 
     @property
     def output_pitch(self) -> int:
@@ -149,11 +166,11 @@ class Blocking:
     @property
     def slots(self) -> dict[str, int]:
         """Words that one block takes of each buffer, in each bank."""
-        beat, k = self.accelerator.memory.bytes_per_cycle, self.accelerator.k
+        beat = self.accelerator.memory.bytes_per_cycle
         parameters = self.segments if self.reduction.parameters else 0
         return {
             "activation": self.row_tiles * self.activation_pitch // beat,
-            "weight": self.column_tiles * ceil_div(self.depth, k) * self.reduction.mode.interval,
+            "weight": self.column_tiles * self.steps * self.reduction.mode.planes,
             "parameter": self.column_tiles * (2 + parameters),
             "accumulator": self.column_tiles * self.row_tiles * self.row_groups,
             "output": self.row_tiles * self.row_groups * self.output_pitch,
@@ -168,7 +185,7 @@ class Blocking:
             and self.rows <= limits["rows"]
             and self.column_tiles <= limits["columns"]
             and self.segments <= limits["groups"]
-            and self.depth // self.accelerator.k < limits["steps"]
+            and self.steps <= limits["steps"]
         )
 
     @property
@@ -185,8 +202,8 @@ class Blocking:
             weight_passes = 1 if blocks_n * blocks_k <= SLOTS else blocks_m
         run = min(self.depth, layer.kernel_width * layer.channels)
         runs = ceil_div(self.depth, run) * blocks_k
-        activation = activation_passes * layer.m * runs * memory.occupied(memory.beats(0, run))
-        words = ceil_div(layer.n, tile.n) * ceil_div(layer.k, self.accelerator.k) * self.reduction.mode.interval
+        activation = activation_passes * layer.m * runs * memory.occupied(memory.beats(0, self.row_bytes(run)))
+        words = ceil_div(layer.n, tile.n) * ceil_div(layer.k, self.reduction.step) * self.reduction.mode.planes
         weight = weight_passes * words * self.accelerator.weight_word // memory.bytes_per_cycle
         row_bytes = min(self.columns, layer.n) * OUTPUT_BYTES[layer.output]
         store = layer.m * blocks_n * memory.occupied(memory.beats(0, row_bytes))
@@ -197,8 +214,8 @@ class Blocking:
             min(self.rows, layer.m),
             ceil_div(min(self.columns, layer.n), tile.n),
             self.segments,
-            ceil_div(min(self.reduction.segment, layer.k), self.accelerator.k),
-            ceil_div(self.depth - (self.segments - 1) * self.reduction.segment, self.accelerator.k),
+            ceil_div(min(self.reduction.segment, layer.k), self.reduction.step),
+            ceil_div(self.depth - (self.segments - 1) * self.reduction.segment, self.reduction.step),
         )
         share = layer.m * layer.n * layer.k / (self.rows * self.columns * self.depth)
         compute = int(whole * min(share, blocks_m * blocks_n * blocks_k))
@@ -225,7 +242,7 @@ def choose(layer: Layer, accelerator: Accelerator) -> Blocking:
     """
     tile = accelerator.tile
     summed = reduction(layer, accelerator)
-    unit = summed.segment if summed.scaled else accelerator.k
+    unit = summed.segment if summed.scaled else summed.step
     best: Blocking | None = None
     for depth in _sizes(unit, layer.k):
         for rows in _sizes(tile.m, layer.m):

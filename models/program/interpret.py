@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..accelerator import Accelerator
 from ..formats import scalar
 from ..pe.output import rescale
+from ..pe.words import unpack
 from .isa import OUTPUT_BYTES, OUTPUTS, Finish, Instruction, Load, Multiply, Store
 from .program import Program
 
@@ -42,14 +43,15 @@ class Interpreter:
 
     def run(self, instructions: Iterable[Instruction]) -> None:
         """Execute `instructions` in order."""
+        beat = self.accelerator.memory.bytes_per_cycle
         for instruction in instructions:
             match instruction:
                 case Load():
                     scratchpad = self._scratchpads[instruction.buffer]
                     for bank, offset, address in _runs(instruction, len(scratchpad)):
-                        scratchpad[bank, offset : offset + instruction.length] = self.memory[
-                            address : address + instruction.length
-                        ]
+                        end = offset + instruction.length
+                        scratchpad[bank, offset:end] = self.memory[address : address + instruction.length]
+                        scratchpad[bank, end : end + -end % beat] = 0  # the rest of the last beat
                 case Multiply():
                     self._multiply(instruction)
                 case Finish():
@@ -67,34 +69,39 @@ class Interpreter:
     def _weights(self, word: int, steps: int, mode: int) -> NDArray[np.integer]:
         """Return the weights of `steps` steps from a word of the scratchpad on, [steps * k, n]."""
         accelerator = self.accelerator
-        n, k, size, bits = accelerator.tile.n, accelerator.k, accelerator.weight_word, accelerator.pe.plane_bits
-        kind = accelerator.pe.modes[mode]
-        interval = kind.interval
-        data = self._scratchpads[1][0, word * size : (word + steps * interval) * size]
-        planes = (data[:, None] >> bits * np.arange(8 // bits) & (1 << bits) - 1).reshape(steps, interval, n, k)
-        return accelerator.pe.weights(planes.transpose(1, 0, 3, 2).reshape(interval, steps * k, n), kind)
+        n, size, kind = accelerator.tile.n, accelerator.weight_word, accelerator.pe.modes[mode]
+        k = accelerator.k * kind.packing
+        data = self._scratchpads[1][0, word * size : (word + steps * kind.planes) * size]
+        numbers = unpack(data, accelerator.pe.plane_bits // kind.packing).reshape(steps, kind.planes, n, k)
+        return accelerator.pe.weights(numbers.transpose(1, 0, 3, 2).reshape(kind.planes, steps * k, n), kind)
+
+    def _activations(self, rows: int, start: int, steps: int, mode: int) -> NDArray[np.integer]:
+        """Return the activations of the first rows in `steps` steps from step `start` on, [rows, steps * k]."""
+        pe, size = self.accelerator.pe, self.accelerator.row_word
+        element = scalar(pe.modes[mode].activation)
+        codes = unpack(self._scratchpads[0][:rows, start * size : (start + steps) * size], element.bits)
+        return element.numbers(codes)
 
     def _multiply(self, code: Multiply) -> None:
-        pe, tile, k = self.accelerator.pe, self.accelerator.tile, self.accelerator.k
+        pe, tile = self.accelerator.pe, self.accelerator.tile
         mode = pe.modes[code.mode]
-        interval = mode.interval
+        k = self.accelerator.k * mode.packing
         depth = (code.groups - 1) * code.steps + code.last_steps
-        activations = self._scratchpads[0].view(np.int8)
         kind: Any = np.float32 if code.scaled else np.int32
         row_tiles = -(-code.rows // tile.m)
         for column in range(code.columns):
-            weights = self._weights(code.weight + column * depth * interval, depth, code.mode)
+            weights = self._weights(code.weight + column * depth * mode.planes, depth, code.mode)
             for row_tile in range(row_tiles):
                 rows = min(tile.m, code.rows - row_tile * tile.m)
                 first = code.accumulator * tile.drain + (column * row_tiles + row_tile) * tile.m
                 target = self._accumulators[first : first + rows]
                 bias = self._parameters(code.bias + column) if code.biased else np.zeros(tile.n, np.uint32)
                 total = (np.broadcast_to(bias, target.shape) if code.first else target).view(kind)
-                start = (code.activation + row_tile * code.pitch) * k
+                activations = self._activations(rows, code.activation + row_tile * code.pitch, depth, code.mode)
                 for group in range(code.groups):
                     steps = code.steps if group < code.groups - 1 else code.last_steps
                     part = slice(group * code.steps * k, (group * code.steps + steps) * k)
-                    a = activations[:rows, start:][:, part]
+                    a = activations[:, part]
                     zeros = None
                     scales = np.ones(tile.n) if code.scaled else None
                     if code.parameters:

@@ -36,7 +36,7 @@ class Load(NamedTuple):
 
     Run r comes from byte `address + r * stride`. It goes to bank `(bank + r) mod banks`, at byte `offset`, which moves
     on by `pitch` whenever the bank wraps round to 0. (The activation scratchpad has a bank for each row of the tile;
-    the others have one bank.)
+    the others have one bank.) What follows a run in its last beat becomes 0, so that steps beyond K add nothing.
     """
 
     buffer: int

@@ -14,9 +14,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ..formats import scalar
 from ..network import Layer
+from ..pe.words import pack
 from ..qtensor import QTensor
-from .blocking import Blocking, ceil_div
+from .blocking import Blocking, ceil_div, round_up
 from .isa import OUTPUT_BYTES
 
 
@@ -29,7 +31,7 @@ class Image:
     address : byte of the first element, border included.
     batch, height, width, channels : shape without border.
     border : width of the border of zeros, in pixels.
-    bytes : bytes of an element.
+    bits : bits of an element; those of a pixel fill whole bytes, the last one with zeros.
     """
 
     address: int
@@ -38,12 +40,12 @@ class Image:
     width: int
     channels: int
     border: int = 0
-    bytes: int = 1
+    bits: int = 8
 
     @property
     def pixel(self) -> int:
         """Bytes of a pixel."""
-        return self.channels * self.bytes
+        return ceil_div(self.channels * self.bits, 8)
 
     @property
     def line(self) -> int:
@@ -59,8 +61,15 @@ class Image:
         """Return the address of a pixel; row and column count from the first pixel of the border."""
         return self.address + (batch * (self.height + 2 * self.border) + row) * self.line + column * self.pixel
 
+    def bytes(self, elements: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Return elements [..., channels] as the bytes of their pixels."""
+        each = max(8 // self.bits, 1)
+        room = np.zeros((*elements.shape[:-1], round_up(self.channels, each)), np.int64)
+        room[..., : self.channels] = elements
+        return pack(room, self.bits)
+
     def view(self, memory: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return a view of the pixels in `memory`, [batch, height, width, channels * bytes], without the border."""
+        """Return a view of the pixels in `memory`, [batch, height, width, bytes of a pixel], without the border."""
         whole = memory[self.address : self.address + self.size].reshape(
             self.batch, self.height + 2 * self.border, self.width + 2 * self.border, self.pixel
         )
@@ -69,12 +78,15 @@ class Image:
 
 def input_image(layer: Layer, address: int) -> Image:
     """Return the image that `layer` reads, lying at `address`."""
-    return Image(address, layer.batch, layer.height, layer.width, layer.channels, layer.padding)
+    bits = scalar(layer.activation).bits
+    return Image(address, layer.batch, layer.height, layer.width, layer.channels, layer.padding, bits)
 
 
 def output_image(layer: Layer, address: int, border: int = 0) -> Image:
     """Return the image that `layer` writes, lying at `address`, with the border that its reader wants."""
-    return Image(address, layer.batch, layer.out_height, layer.out_width, layer.n, border, OUTPUT_BYTES[layer.output])
+    return Image(
+        address, layer.batch, layer.out_height, layer.out_width, layer.n, border, 8 * OUTPUT_BYTES[layer.output]
+    )
 
 
 def output_border(layer: Layer, following: Layer | None) -> int:
@@ -109,7 +121,7 @@ class Placement:
         """Return the bytes of the weights, of the column parameters and of the group parameters."""
         layer, accelerator = blocking.layer, blocking.accelerator
         tiles = ceil_div(layer.n, accelerator.tile.n)
-        words = tiles * ceil_div(layer.k, accelerator.k) * blocking.reduction.mode.interval
+        words = tiles * ceil_div(layer.k, blocking.reduction.step) * blocking.reduction.mode.planes
         segments = tiles * _segments(blocking, layer.k) if blocking.reduction.parameters else 0
         return (
             words * accelerator.weight_word,
@@ -121,14 +133,14 @@ class Placement:
     def word_counts(self) -> tuple[int, int]:
         """Weight words and segments of a column tile over the whole reduction."""
         blocking = self.blocking
-        words = ceil_div(blocking.layer.k, blocking.accelerator.k) * blocking.reduction.mode.interval
+        words = ceil_div(blocking.layer.k, blocking.reduction.step) * blocking.reduction.mode.planes
         return words, _segments(blocking, blocking.layer.k)
 
     def weight_block(self, column: int, columns: int, depth: int) -> int:
         """Return the address of the weights of a block of `columns` columns from `column` on, from `depth` on in K."""
         blocking = self.blocking
         accelerator = blocking.accelerator
-        before = depth // accelerator.k * blocking.reduction.mode.interval
+        before = depth // blocking.reduction.step * blocking.reduction.mode.planes
         return self.weights + accelerator.weight_word * self._words(column, columns, before, self.word_counts[0])
 
     def group_block(self, column: int, columns: int, depth: int) -> int:
@@ -160,25 +172,16 @@ def blocks(total: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def pack_weights(blocking: Blocking, weights: QTensor) -> NDArray[np.uint8]:
-    """Return the bytes of the weights [K, N] in the order of the load instructions.
-
-    A step's lanes beyond K hold the zero point, so that whatever activations meet them cancel against the correction
-    by the sum of activations; columns beyond N hold 0.
-    """
-    accelerator, layer = blocking.accelerator, blocking.layer
-    k, n = accelerator.k, accelerator.tile.n
-    codes = weights.integers()
+    """Return the bytes of the weights [K, N] in the order of the load instructions; beyond K and N they are 0."""
+    accelerator, layer, mode = blocking.accelerator, blocking.layer, blocking.reduction.mode
+    k, n = blocking.reduction.step, accelerator.tile.n
     depth, width = ceil_div(layer.k, k) * k, ceil_div(layer.n, n) * n
     padded = np.zeros((depth, width), dtype=np.int64)
-    padded[: layer.k, : layer.n] = codes
-    if weights.zero_points is not None:
-        padded[layer.k :, : layer.n] = weights.zero_points[-1]
-    planes = accelerator.pe.planes(padded, blocking.reduction.mode)
+    padded[: layer.k, : layer.n] = weights.numbers()
+    planes = accelerator.pe.planes(padded, mode)
     # [plane, step, lane, tile, column] -> [tile, step, plane, column, lane]: a word holds the lanes of each column.
     words = planes.reshape(len(planes), depth // k, k, width // n, n).transpose(3, 1, 0, 4, 2)
-    bits = accelerator.pe.plane_bits
-    parts_of_bytes = np.ascontiguousarray(words).reshape(*words.shape[:3], -1, 8 // bits)
-    packed = (parts_of_bytes << bits * np.arange(8 // bits)).sum(axis=-1).astype(np.uint8)
+    packed = pack(words.reshape(*words.shape[:3], n * k), accelerator.pe.plane_bits // mode.packing)
     parts = [
         packed[column // n : ceil_div(column + columns, n), start // k : ceil_div(start + length, k)].reshape(-1)
         for column, columns in blocks(layer.n, blocking.columns)

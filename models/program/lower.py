@@ -95,7 +95,7 @@ def _steps(placement: Placement) -> Iterator[_Step]:
             weight_slot, absent = weights.place((n0, k0))
             segments = ceil_div(depth, summed.segment)
             group_base = SLOTS * columns_room + weight_slot * (sizes["parameter"] - columns_room)
-            step_words = ceil_div(depth, accelerator.k) * summed.mode.interval
+            step_words = ceil_div(depth, summed.step) * summed.mode.planes
             if absent:
                 if summed.parameters:
                     size = column_tiles * segments * words
@@ -112,10 +112,10 @@ def _steps(placement: Placement) -> Iterator[_Step]:
                 rows=rows,
                 columns=column_tiles,
                 groups=segments,
-                steps=ceil_div(min(summed.segment, depth), accelerator.k),
-                last_steps=ceil_div(depth - (segments - 1) * summed.segment, accelerator.k),
-                activation=activation_base // accelerator.k,
-                pitch=blocking.activation_pitch // accelerator.k,
+                steps=ceil_div(min(summed.segment, depth), summed.step),
+                last_steps=ceil_div(depth - (segments - 1) * summed.segment, summed.step),
+                activation=activation_base // accelerator.row_word,
+                pitch=blocking.activation_pitch // accelerator.row_word,
                 weight=weight_slot * sizes["weight"],
                 accumulator=accumulator,
                 parameter=group_base if summed.parameters else 0,
@@ -215,7 +215,7 @@ def _windows(placement: Placement, m0: int, rows: int, k0: int, depth: int, base
     """Yield the loads of a block of the activation matrix."""
     blocking, image = placement.blocking, placement.input
     layer, m = blocking.layer, blocking.accelerator.tile.m
-    run = layer.kernel_width * layer.channels
+    run, size = layer.kernel_width * layer.channels, blocking.row_bytes
     pointwise = layer.kernel_height == layer.kernel_width == layer.stride == 1 and layer.padding == 0
     for row, count, batch, line, column in _lines(layer, m0, rows, cut=not pointwise):
         k = k0
@@ -225,11 +225,11 @@ def _windows(placement: Placement, m0: int, rows: int, k0: int, depth: int, base
             yield Load(
                 buffer=ACTIVATION,
                 rows=count,
-                length=length,
-                address=image.at(batch, line * layer.stride + ky, column * layer.stride) + start,
+                length=size(length),
+                address=image.at(batch, line * layer.stride + ky, column * layer.stride) + size(start),
                 stride=layer.stride * image.pixel,
                 bank=row % m,
-                offset=base + row // m * blocking.activation_pitch + k - k0,
+                offset=base + row // m * blocking.activation_pitch + size(k - k0),
                 pitch=blocking.activation_pitch,
             )
             k += length
@@ -243,8 +243,8 @@ def _stores(placement: Placement, m0: int, rows: int, n0: int, columns: int, bas
     for row, count, batch, line, column in _lines(blocking.layer, m0, rows, cut=image.border > 0):
         yield Store(
             rows=count,
-            length=columns * image.bytes,
-            address=image.at(batch, line + image.border, column + image.border) + n0 * image.bytes,
+            length=columns * image.bits // 8,
+            address=image.at(batch, line + image.border, column + image.border) + n0 * image.bits // 8,
             stride=image.pixel,
             bank=row % drain,
             offset=base + row // drain * pitch,

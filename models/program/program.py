@@ -97,20 +97,25 @@ class Program:
                 memory[address : address + len(data)] = data
         return memory
 
-    def write_input(self, memory: NDArray[np.uint8], activations: NDArray[np.int8]) -> None:
-        """Put the activations of the first layer, int8 [batch, height, width, channels] or [M, K], into `memory`."""
-        view = self.input.view(memory)
-        view[:] = activations.reshape(view.shape).view(np.uint8)
+    def write_input(self, memory: NDArray[np.uint8], activations: NDArray[np.integer], layer: int = 0) -> None:
+        """Put the activations of a layer, [batch, height, width, channels] or [M, K], into `memory`."""
+        image = self.placements[layer].input
+        view = image.view(memory)
+        view[:] = image.bytes(activations.reshape(*view.shape[:-1], image.channels))
 
-    def read_output(self, memory: NDArray[np.uint8]) -> NDArray:
-        """Return the results of the last layer, [M, N], in the type of its output format."""
-        image = self.output
-        dtype = {1: np.int8, 2: np.float16, 4: np.float32}[image.bytes]
+    def read_output(self, memory: NDArray[np.uint8], layer: int = -1) -> NDArray:
+        """Return the results of a layer, [M, N]: int8, float16 or float32, or else codes of its output format."""
+        image, name = self.placements[layer].output, self.placements[layer].blocking.layer.output
+        dtype = {"int8": np.int8, "fp16": np.float16, "fp32": np.float32}.get(name, f"u{image.bits // 8}")
         return np.ascontiguousarray(image.view(memory)).view(dtype).reshape(-1, image.channels)
 
 
 def compile_layers(
-    layers: Sequence[Layer], accelerator: Accelerator, border: int = 0, blockings: Sequence[Blocking] | None = None
+    layers: Sequence[Layer],
+    accelerator: Accelerator,
+    border: int = 0,
+    blockings: Sequence[Blocking] | None = None,
+    chained: bool = True,
 ) -> Program:
     """Return the program that runs `layers` one after another, each on the results of the one before.
 
@@ -120,6 +125,7 @@ def compile_layers(
     accelerator : what to lower for.
     border : border of zeros around the images that the last layer stores, in pixels.
     blockings : how to cut each layer; the best that `choose` finds when left out.
+    chained : whether a layer reads what the one before wrote; if not, each reads images of its own.
 
     Raises
     ------
@@ -138,11 +144,14 @@ def compile_layers(
     placements: list[Placement] = []
     for index, layer in enumerate(layers):
         following = layers[index + 1] if index + 1 < len(layers) else None
+        if not chained:
+            following = None
         if following is not None:
             _check_chain(layer, following)
         edge = border if following is None else output_border(layer, following)
         blocking = choose(layer, accelerator) if blockings is None else blockings[index]
-        address = placements[-1].output.address if placements else take(input_image(layer, 0).size)
+        follows = chained and placements
+        address = placements[-1].output.address if follows else take(input_image(layer, 0).size)
         target = output_image(layer, take(output_image(layer, 0, edge).size), edge)
         weights, columns, groups = (take(size) for size in Placement.sizes(blocking))
         placements.append(Placement(blocking, input_image(layer, address), target, weights, columns, groups))
@@ -150,8 +159,10 @@ def compile_layers(
 
 
 def _check_chain(layer: Layer, following: Layer) -> None:
-    if layer.output != "int8":
-        raise InputError(f"layer {layer.name!r} gives {layer.output}, but {following.name!r} takes int8")
+    if layer.output != following.activation:
+        raise InputError(
+            f"layer {layer.name!r} gives {layer.output}, but {following.name!r} takes {following.activation}"
+        )
     if not takes(following, layer):
         raise InputError(
             f"layer {following.name!r} takes images of {following.height}x{following.width}x{following.channels}, but "

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from amaranth.hdl import ShapeLike
 from amaranth.lib import data, wiring
 
-STEP = data.StructLayout({"valid": 1, "first": 1, "last": 1, "mode": 4, "plane": 3})
+STEP = data.StructLayout({"valid": 1, "first": 1, "last": 1, "mode": 4, "plane": 3, "phase": 3})
 """What the operands are, in the cycle in which they are there.
 
 valid : there are operands; in a cycle without, nothing changes and the other fields do not matter.
@@ -17,6 +17,7 @@ last : they end it; the results then show its sums, until they show those of the
 mode : which of the processing element's modes they are in, the same for a whole segment.
 plane : which plane of the weights this is, counted from the least significant. The planes of a step follow one
     another, with the same activations; `first` goes with the first of them, `last` with the last.
+phase : which of the cycles for which this plane stays.
 """
 
 

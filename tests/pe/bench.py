@@ -67,9 +67,9 @@ class Driver:
         cycle = np.arange(len(segment)) - np.repeat(np.cumsum(steps * mode.interval), steps * mode.interval)
         clock = ends[segment] + cycle
         index = cycle + (steps * mode.interval)[segment]
-        step, plane = index // mode.interval, index % mode.interval
+        step, (plane, phase) = index // mode.interval, divmod(index % mode.interval, mode.phases)
         number = np.full_like(index, self.pe.modes.index(mode))
-        fields = (np.ones_like(index), 0), (index == 0, 1), (cycle == -1, 2), (number, 3), (plane, 7)
+        fields = (np.ones_like(index), 0), (index == 0, 1), (cycle == -1, 2), (number, 3), (plane, 7), (phase, 10)
         stimulus["step"][clock, 0] = sum(field.astype(np.int64) << bit for field, bit in fields)
         lanes, packing = self.pe.lanes, mode.packing
         a = join(cases.a, self.pe.activation_bits // packing, packing).reshape(len(cases), self.m, -1, lanes)
