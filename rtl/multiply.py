@@ -65,6 +65,8 @@ class Issue(wiring.Component):
         row_groups = tile.m // tile.drain
         planes = Array(mode.planes for mode in modes)[command.mode]
         phases = Array(mode.phases for mode in modes)[command.mode]
+        row_header = Array(mode.row_header for mode in modes)[command.mode]
+        column_header = Array(mode.column_header for mode in modes)[command.mode]
 
         # The place in the loop nest: column tile, row tile, segment, step, plane.
         columns, rows = Signal(12), Signal(16)
@@ -75,20 +77,23 @@ class Issue(wiring.Component):
         bias, accumulator = Signal(20), Signal(20)
 
         opening, issue = Signal(), Signal()  # opening: the next step is a segment's first
+        word, heading = Signal(3), Signal()  # heading: words of a header come first
         last_phase = phase == phases - 1
         last_plane = (plane == planes - 1) & last_phase
-        last_step = (steps == 1) & last_plane
+        last_step = (steps == 1) & last_plane & ~heading
         last_group, last_row, last_column = groups == 1, rows <= tile.m, columns == 1
         m.d.comb += [
+            heading.eq(opening & ((word < row_header) | (word < column_header))),
             issue.eq((columns != 0) & (~last_step | self.segment.ready)),
             self.read.enable.eq(issue),
             self.read.activation.eq(activation),
             self.read.weight.eq(weight),
-            self.step.valid.eq(issue),
+            self.step.valid.eq(issue & ~heading),
+            self.step.header.eq(issue & heading),
             self.step.first.eq(opening & (plane == 0) & (phase == 0)),
             self.step.last.eq(last_step),
             self.step.mode.eq(command.mode),
-            self.step.plane.eq(plane),
+            self.step.plane.eq(Mux(heading, word, plane)),
             self.step.phase.eq(phase),
             self.segment.valid.eq(issue & last_step),
         ]
@@ -106,8 +111,14 @@ class Issue(wiring.Component):
             segment.final.eq(last_group & last_row & last_column),
         ]
 
-        with m.If(issue):
-            m.d.sync += [phase.eq(Mux(last_phase, 0, phase + 1)), opening.eq(last_step)]
+        with m.If(issue & heading):
+            m.d.sync += [
+                word.eq(word + 1),
+                activation.eq(activation + (word < row_header)),
+                weight.eq(weight + (word < column_header)),
+            ]
+        with m.Elif(issue):
+            m.d.sync += [word.eq(0), phase.eq(Mux(last_phase, 0, phase + 1)), opening.eq(last_step)]
             with m.If(last_phase):
                 m.d.sync += [weight.eq(weight + 1), plane.eq(Mux(last_plane, 0, plane + 1))]
             with m.If(last_plane):

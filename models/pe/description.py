@@ -22,6 +22,8 @@ class Mode:
     interval : cycles that a step of k lanes takes.
     packing : products that a lane forms in a step, of so many operands next to one another in its words.
     phases : cycles for which a plane of the weights stays at the cells.
+    row_header, column_header : words that come before the operands of a segment at each row and at each column, such as
+        the scale of a block: a row's as wide as its operands in a step, a column's as wide as a plane of its weights.
     """
 
     weight: str
@@ -29,10 +31,17 @@ class Mode:
     interval: int
     packing: int = 1
     phases: int = 1
+    row_header: int = 0
+    column_header: int = 0
 
     @property
     def name(self) -> str:
         return f"{self.weight}x{self.activation}"
+
+    @property
+    def header(self) -> int:
+        """Cycles before a segment's first step."""
+        return max(self.row_header, self.column_header)
 
     @property
     def planes(self) -> int:
@@ -44,7 +53,8 @@ class PE(Protocol):
     """What the program, the machine and the circuit ask of a processing element.
 
     Operands are given as numbers: integers, or codes of formats that are not integers. `prepare`, `dot` and `finish`
-    are its golden arithmetic.
+    are its golden arithmetic. In modes with headers the numbers of a segment begin with them, cut into codes as wide as
+    the others: row_header or column_header times lanes * packing.
 
     Attributes
     ----------
@@ -101,6 +111,9 @@ class PE(Protocol):
 
     def weights(self, planes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
         """Return the weights that `planes` turned into `planes`."""
+
+    def weight_operands(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
+        """Return the numbers of weights [K, N], with the headers of their segments."""
 
     def prepare(self, a: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
         """Return what is computed once for each row of activations. a : [..., M, k]; returns [..., M]."""

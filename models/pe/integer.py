@@ -149,6 +149,10 @@ class IntegerPE:
                 f"{self.name}: K = {k} products of {weight} could sum to {largest}, which does not fit int32"
             )
 
+    def weight_operands(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
+        """Return the numbers of weights; these modes have no headers."""
+        return w.numbers()
+
     def stored(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
         """Return the code in which the scratchpad holds weights: two's complement unless a cell wants another."""
         return numbers & (1 << scalar(mode.weight).bits) - 1

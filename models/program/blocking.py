@@ -137,7 +137,18 @@ class Blocking:
     @property
     def activation_pitch(self) -> int:
         """Bytes from one tile of rows to the next in a bank of the activation scratchpad."""
-        return round_up(self.row_bytes(self.depth), self.accelerator.memory.bytes_per_cycle)
+        return round_up(self.row_bytes(self.stored(self.depth)), self.accelerator.memory.bytes_per_cycle)
+
+    def stored(self, depth: int) -> int:
+        """Return how many activations' room the first `depth` of a row take, with the headers of their segments."""
+        reduction = self.reduction
+        return depth + ceil_div(depth, reduction.segment) * reduction.mode.row_header * reduction.step
+
+    def words(self, depth: int) -> int:
+        """Return the words of weights that the first `depth` of a column tile take, with their headers."""
+        reduction = self.reduction
+        headers = ceil_div(depth, reduction.segment) * reduction.mode.column_header
+        return ceil_div(depth, reduction.step) * reduction.mode.planes + headers
 
     def row_bytes(self, count: int) -> int:
         """Return the bytes of `count` activations that follow one another."""
@@ -170,7 +181,7 @@ class Blocking:
         parameters = self.segments if self.reduction.parameters else 0
         return {
             "activation": self.row_tiles * self.activation_pitch // beat,
-            "weight": self.column_tiles * self.steps * self.reduction.mode.planes,
+            "weight": self.column_tiles * self.words(self.depth),
             "parameter": self.column_tiles * (2 + parameters),
             "accumulator": self.column_tiles * self.row_tiles * self.row_groups,
             "output": self.row_tiles * self.row_groups * self.output_pitch,
@@ -200,10 +211,10 @@ class Blocking:
         else:
             activation_passes = 1 if blocks_k <= SLOTS else blocks_n
             weight_passes = 1 if blocks_n * blocks_k <= SLOTS else blocks_m
-        run = min(self.depth, layer.kernel_width * layer.channels)
-        runs = ceil_div(self.depth, run) * blocks_k
+        run = min(self.stored(self.depth), layer.kernel_width * self.stored(layer.channels))
+        runs = ceil_div(self.stored(self.depth), run) * blocks_k
         activation = activation_passes * layer.m * runs * memory.occupied(memory.beats(0, self.row_bytes(run)))
-        words = ceil_div(layer.n, tile.n) * ceil_div(layer.k, self.reduction.step) * self.reduction.mode.planes
+        words = ceil_div(layer.n, tile.n) * self.words(layer.k)
         weight = weight_passes * words * self.accelerator.weight_word // memory.bytes_per_cycle
         row_bytes = min(self.columns, layer.n) * OUTPUT_BYTES[layer.output]
         store = layer.m * blocks_n * memory.occupied(memory.beats(0, row_bytes))

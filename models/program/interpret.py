@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..accelerator import Accelerator
-from ..formats import scalar
+from ..formats import Format, parse, scalar
 from ..pe.output import rescale
 from ..pe.words import unpack
 from .isa import OUTPUT_BYTES, OUTPUTS, Finish, Instruction, Load, Multiply, Store
@@ -67,7 +67,10 @@ class Interpreter:
         return self._scratchpads[2][0, word * size : (word + 1) * size].view(np.uint32)
 
     def _weights(self, word: int, steps: int, mode: int) -> NDArray[np.integer]:
-        """Return the weights of `steps` steps from a word of the scratchpad on, [steps * k, n]."""
+        """Return the weights of `steps` steps from a word of the scratchpad on, [steps * k, n].
+
+        The words of a header count as steps; modes that have them have one plane.
+        """
         accelerator = self.accelerator
         n, size, kind = accelerator.tile.n, accelerator.weight_word, accelerator.pe.modes[mode]
         k = accelerator.k * kind.packing
@@ -78,37 +81,39 @@ class Interpreter:
     def _activations(self, rows: int, start: int, steps: int, mode: int) -> NDArray[np.integer]:
         """Return the activations of the first rows in `steps` steps from step `start` on, [rows, steps * k]."""
         pe, size = self.accelerator.pe, self.accelerator.row_word
-        element = scalar(pe.modes[mode].activation)
-        codes = unpack(self._scratchpads[0][:rows, start * size : (start + steps) * size], element.bits)
-        return element.numbers(codes)
+        data = self._scratchpads[0][:rows, start * size : (start + steps) * size]
+        element = parse(pe.modes[mode].activation)
+        codes = unpack(data, pe.activation_bits // pe.modes[mode].packing)
+        return element.numbers(codes) if isinstance(element, Format) else codes
 
     def _multiply(self, code: Multiply) -> None:
         pe, tile = self.accelerator.pe, self.accelerator.tile
         mode = pe.modes[code.mode]
         k = self.accelerator.k * mode.packing
         depth = (code.groups - 1) * code.steps + code.last_steps
+        rows_depth, columns_depth = (depth + code.groups * words for words in (mode.row_header, mode.column_header))
         kind: Any = np.float32 if code.scaled else np.int32
         row_tiles = -(-code.rows // tile.m)
         for column in range(code.columns):
-            weights = self._weights(code.weight + column * depth * mode.planes, depth, code.mode)
+            weights = self._weights(code.weight + column * columns_depth * mode.planes, columns_depth, code.mode)
             for row_tile in range(row_tiles):
                 rows = min(tile.m, code.rows - row_tile * tile.m)
                 first = code.accumulator * tile.drain + (column * row_tiles + row_tile) * tile.m
                 target = self._accumulators[first : first + rows]
                 bias = self._parameters(code.bias + column) if code.biased else np.zeros(tile.n, np.uint32)
                 total = (np.broadcast_to(bias, target.shape) if code.first else target).view(kind)
-                activations = self._activations(rows, code.activation + row_tile * code.pitch, depth, code.mode)
+                activations = self._activations(rows, code.activation + row_tile * code.pitch, rows_depth, code.mode)
                 for group in range(code.groups):
                     steps = code.steps if group < code.groups - 1 else code.last_steps
-                    part = slice(group * code.steps * k, (group * code.steps + steps) * k)
-                    a = activations[:, part]
+                    a = activations[:, _part(group, code.steps, steps, mode.row_header, k)]
+                    q = weights[_part(group, code.steps, steps, mode.column_header, k)]
                     zeros = None
                     scales = np.ones(tile.n) if code.scaled else None
                     if code.parameters:
                         word = self._parameters(code.parameter + column * code.groups + group)
                         zeros = (word >> np.uint32(16) & 0x1FF ^ 0x100).astype(np.int64) - 0x100
                         scales = scalar("fp16").decode((word & 0xFFFF).astype(np.uint16)) if code.scaled else None
-                    total = pe.finish(pe.dot(a, weights[part], mode), pe.prepare(a, mode), zeros, scales, total, mode)
+                    total = pe.finish(pe.dot(a, q, mode), pe.prepare(a, mode), zeros, scales, total, mode)
                 target[:] = total.view(np.uint32)
 
     def _finish(self, code: Finish) -> None:
@@ -127,6 +132,12 @@ class Interpreter:
                 group, bank = divmod(row, tile.drain)
                 offset = (code.output + group * code.pitch) * self.accelerator.column_word + column * tile.n * size
                 self._outputs[bank, offset : offset + tile.n * size] = result[row]
+
+
+def _part(group: int, steps: int, own: int, header: int, k: int) -> slice:
+    """Return where the operands of a segment are, of `own` steps and after others of `steps`, each with its header."""
+    start = group * (header + steps)
+    return slice(start * k, (start + header + own) * k)
 
 
 def _runs(code: Load | Store, banks: int) -> Iterable[tuple[int, int, int]]:

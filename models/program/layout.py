@@ -14,7 +14,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..formats import scalar
 from ..network import Layer
 from ..pe.words import pack
 from ..qtensor import QTensor
@@ -76,10 +75,10 @@ class Image:
         return whole[:, self.border : self.border + self.height, self.border : self.border + self.width]
 
 
-def input_image(layer: Layer, address: int) -> Image:
-    """Return the image that `layer` reads, lying at `address`."""
-    bits = scalar(layer.activation).bits
-    return Image(address, layer.batch, layer.height, layer.width, layer.channels, layer.padding, bits)
+def input_image(blocking: Blocking, address: int) -> Image:
+    """Return the image that a layer reads, lying at `address`; headers of blocks count as channels."""
+    layer, channels = blocking.layer, blocking.stored(blocking.layer.channels)
+    return Image(address, layer.batch, layer.height, layer.width, channels, layer.padding, blocking.activation_bits)
 
 
 def output_image(layer: Layer, address: int, border: int = 0) -> Image:
@@ -121,7 +120,7 @@ class Placement:
         """Return the bytes of the weights, of the column parameters and of the group parameters."""
         layer, accelerator = blocking.layer, blocking.accelerator
         tiles = ceil_div(layer.n, accelerator.tile.n)
-        words = tiles * ceil_div(layer.k, blocking.reduction.step) * blocking.reduction.mode.planes
+        words = tiles * blocking.words(layer.k)
         segments = tiles * _segments(blocking, layer.k) if blocking.reduction.parameters else 0
         return (
             words * accelerator.weight_word,
@@ -133,14 +132,13 @@ class Placement:
     def word_counts(self) -> tuple[int, int]:
         """Weight words and segments of a column tile over the whole reduction."""
         blocking = self.blocking
-        words = ceil_div(blocking.layer.k, blocking.reduction.step) * blocking.reduction.mode.planes
-        return words, _segments(blocking, blocking.layer.k)
+        return blocking.words(blocking.layer.k), _segments(blocking, blocking.layer.k)
 
     def weight_block(self, column: int, columns: int, depth: int) -> int:
         """Return the address of the weights of a block of `columns` columns from `column` on, from `depth` on in K."""
         blocking = self.blocking
         accelerator = blocking.accelerator
-        before = depth // blocking.reduction.step * blocking.reduction.mode.planes
+        before = blocking.words(depth)
         return self.weights + accelerator.weight_word * self._words(column, columns, before, self.word_counts[0])
 
     def group_block(self, column: int, columns: int, depth: int) -> int:
@@ -175,19 +173,21 @@ def pack_weights(blocking: Blocking, weights: QTensor) -> NDArray[np.uint8]:
     """Return the bytes of the weights [K, N] in the order of the load instructions; beyond K and N they are 0."""
     accelerator, layer, mode = blocking.accelerator, blocking.layer, blocking.reduction.mode
     k, n = blocking.reduction.step, accelerator.tile.n
-    depth, width = ceil_div(layer.k, k) * k, ceil_div(layer.n, n) * n
+    numbers = accelerator.pe.weight_operands(weights, mode)
+    depth, width = ceil_div(len(numbers), k) * k, ceil_div(layer.n, n) * n
     padded = np.zeros((depth, width), dtype=np.int64)
-    padded[: layer.k, : layer.n] = weights.numbers()
+    padded[: len(numbers), : layer.n] = numbers
     planes = accelerator.pe.planes(padded, mode)
     # [plane, step, lane, tile, column] -> [tile, step, plane, column, lane]: a word holds the lanes of each column.
     words = planes.reshape(len(planes), depth // k, k, width // n, n).transpose(3, 1, 0, 4, 2)
     packed = pack(words.reshape(*words.shape[:3], n * k), accelerator.pe.plane_bits // mode.packing)
+    by_word = packed.reshape(width // n, -1, accelerator.weight_word)
     parts = [
-        packed[column // n : ceil_div(column + columns, n), start // k : ceil_div(start + length, k)].reshape(-1)
+        by_word[column // n : ceil_div(column + columns, n), blocking.words(start) : blocking.words(start + length)]
         for column, columns in blocks(layer.n, blocking.columns)
         for start, length in blocks(layer.k, blocking.depth)
     ]
-    return np.concatenate(parts)
+    return np.concatenate([part.reshape(-1) for part in parts])
 
 
 def pack_groups(blocking: Blocking, weights: QTensor) -> NDArray[np.uint8]:

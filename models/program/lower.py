@@ -95,7 +95,7 @@ def _steps(placement: Placement) -> Iterator[_Step]:
             weight_slot, absent = weights.place((n0, k0))
             segments = ceil_div(depth, summed.segment)
             group_base = SLOTS * columns_room + weight_slot * (sizes["parameter"] - columns_room)
-            step_words = ceil_div(depth, summed.step) * summed.mode.planes
+            step_words = blocking.words(depth)
             if absent:
                 if summed.parameters:
                     size = column_tiles * segments * words
@@ -215,7 +215,8 @@ def _windows(placement: Placement, m0: int, rows: int, k0: int, depth: int, base
     """Yield the loads of a block of the activation matrix."""
     blocking, image = placement.blocking, placement.input
     layer, m = blocking.layer, blocking.accelerator.tile.m
-    run, size = layer.kernel_width * layer.channels, blocking.row_bytes
+    run, size = layer.kernel_width * image.channels, blocking.row_bytes
+    k0, depth = blocking.stored(k0), blocking.stored(k0 + depth) - blocking.stored(k0)
     pointwise = layer.kernel_height == layer.kernel_width == layer.stride == 1 and layer.padding == 0
     for row, count, batch, line, column in _lines(layer, m0, rows, cut=not pointwise):
         k = k0

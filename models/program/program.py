@@ -151,10 +151,10 @@ def compile_layers(
         edge = border if following is None else output_border(layer, following)
         blocking = choose(layer, accelerator) if blockings is None else blockings[index]
         follows = chained and placements
-        address = placements[-1].output.address if follows else take(input_image(layer, 0).size)
+        address = placements[-1].output.address if follows else take(input_image(blocking, 0).size)
         target = output_image(layer, take(output_image(layer, 0, edge).size), edge)
         weights, columns, groups = (take(size) for size in Placement.sizes(blocking))
-        placements.append(Placement(blocking, input_image(layer, address), target, weights, columns, groups))
+        placements.append(Placement(blocking, input_image(blocking, address), target, weights, columns, groups))
     return Program(accelerator, tuple(placements), free + beat)
 
 

@@ -36,7 +36,7 @@ def multiply_cycles(
     # tile i keeps the next one from ending; a segment that ends sooner waits.
     shortest = finish + 2
     busy_full, busy_last = max(full, shortest), max(last, shortest)
-    long, short = steps * mode.interval, last_steps * mode.interval
+    long, short = (each * mode.interval + mode.header for each in (steps, last_steps))
 
     def inside(busy: int) -> int:
         """Cycles of a row tile's segments after its first."""

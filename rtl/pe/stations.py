@@ -8,7 +8,7 @@ from typing import NamedTuple
 from amaranth.hdl import ShapeLike
 from amaranth.lib import data, wiring
 
-STEP = data.StructLayout({"valid": 1, "first": 1, "last": 1, "mode": 4, "plane": 3, "phase": 3})
+STEP = data.StructLayout({"valid": 1, "first": 1, "last": 1, "mode": 4, "plane": 3, "phase": 3, "header": 1})
 """What the operands are, in the cycle in which they are there.
 
 valid : there are operands; in a cycle without, nothing changes and the other fields do not matter.
@@ -18,6 +18,8 @@ mode : which of the processing element's modes they are in, the same for a whole
 plane : which plane of the weights this is, counted from the least significant. The planes of a step follow one
     another, with the same activations; `first` goes with the first of them, `last` with the last.
 phase : which of the cycles for which this plane stays.
+header : there are no operands (`valid` is 0) but words of what comes before a segment, of the number `plane`. These
+    cycles directly precede the segment's first; rows and columns disregard words beyond those that their mode has.
 """
 
 
