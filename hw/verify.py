@@ -15,6 +15,7 @@ from ..models.pe.output import LATENCY
 from ..rtl.output import Output
 from ..rtl.pe import STEP, stations
 from ..rtl.tile import Tile
+from . import toolchain
 from .simulate import run
 
 M, N, DRAIN, LANES = 4, 4, 2, 4
@@ -95,25 +96,29 @@ def fields(pe: PE) -> dict[str, tuple[int, int]]:
 def verify(pe_name: str, seed: int = 0, waves: Path | None = None) -> list[dict[str, Any]]:
     """Compare the circuit of a processing element with its golden arithmetic, in every variant and mode.
 
+    The modes change from segment to segment, and a reset comes while segments are under way. If something fails, its
+    first segments are run once more for their waveforms, in ``build/verify``.
+
     Parameters
     ----------
     pe_name : name of the processing element.
     seed : of the random vectors.
-    waves : where to write a VCD of the simulation, which is then a short one: a few random segments in each mode.
+    waves : where to write a VCD of a short simulation, of a few random segments in each mode of the first variant.
 
     Returns
     -------
     list of dict
-        For each mode one with every pair of operands in every lane (``exhaustive``) and one with random segments:
-        ``pe``, ``mode``, ``vectors`` (results compared), ``failures``, ``exhaustive``, and ``examples``, up to five
-        failures in words.
+        For each mode one with every pair of operands in every lane (``exhaustive``), if that is at most 2^16 pairs, and
+        one with random segments: ``pe``, ``mode``, ``vectors`` (results compared), ``failures``, ``exhaustive``,
+        ``examples``, up to five failures in words, ``uncovered``, what of the formats and of the switches between modes
+        was not tried, and ``waves``, the file with the waveforms of failures or None.
 
     Raises
     ------
     InputError : if there is no such processing element.
     """
     results = []
-    for parameters in processing_elements.variants(pe_name):
+    for index, parameters in enumerate(processing_elements.variants(pe_name)[: None if waves is None else 1]):
         pe = processing_elements.get(pe_name, lanes=LANES, **parameters)
         inputs = {
             "pe": (pe_name, {"lanes": LANES, **parameters}),
@@ -121,6 +126,16 @@ def verify(pe_name: str, seed: int = 0, waves: Path | None = None) -> list[dict[
             "fields": fields(pe),
             "latencies": (pe.finish_latency, LATENCY),
             "brief": waves is not None,
+            "replay": [],
         }
-        results += run(TileBench(pe), f"{pe_name}_bench", BENCH, inputs, waves=waves, seed=seed)["results"]
+        name = f"{pe_name}_bench"
+        outputs = run(TileBench(pe), name, BENCH, inputs, waves=waves, seed=seed)
+        failed = None
+        if outputs["failing"] and waves is None:
+            failed = toolchain.BUILD / "verify" / f"{pe_name}_{index}.vcd"
+            failed.parent.mkdir(parents=True, exist_ok=True)
+            replay = {**inputs, "replay": outputs["failing"]}
+            run(TileBench(pe), name, BENCH, replay, waves=failed, seed=seed)
+        for result in outputs["results"]:
+            results.append(result | {"waves": str(failed) if failed and result["failures"] else None})
     return results

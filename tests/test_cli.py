@@ -28,7 +28,16 @@ def dyad(capsys):
     return run
 
 
-ROW = {"pe": "mixpe", "mode": "int4xint8", "vectors": 4096, "failures": 0, "exhaustive": True, "examples": []}
+ROW = {
+    "pe": "mixpe",
+    "mode": "int4xint8",
+    "vectors": 4096,
+    "failures": 0,
+    "exhaustive": True,
+    "examples": [],
+    "uncovered": [],
+    "waves": None,
+}
 
 
 @pytest.fixture

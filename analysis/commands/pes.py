@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..terminal import Json, report, show
@@ -15,37 +16,42 @@ def pes(*, markdown: bool = False, json: Json = None) -> None:
     markdown
         Print the table as the README shows it.
     json
-        Also write the list to this file: `pes`, a list of `pe`, `mode`, `interval` (cycles a step),
-        `products_per_cycle` (of a cell with one lane), `plane_bits` (of a weight in a cycle), `accumulator_bits` and
-        `finish_latency` (cycles from a cell's sum to the total it is added to).
+        Also write the list to this file: `pes`, a list of `pe`, `weight`, `activation`, `products_per_cycle` (of a cell
+        with one lane), `prepare`, `dot` and `finish` (cycles that each station takes), `accumulator_bits` (for groups
+        of 128 products and one lane) and `parameters` (what makes this variant of the processing element).
     """
-    from ...models.pe import get, names
+    from ...models.pe import get, names, variants
 
-    rows = [row for name in names() for row in _rows(get(name))]
-    columns = tuple(rows[0])
+    rows = [
+        row for name in names() for parameters in variants(name) for row in _rows(get(name, **parameters), parameters)
+    ]
+    columns = tuple(rows[0])[:-1]
+    cells = [[row[column] for column in columns] for row in rows]
     if markdown:
-        print("\n".join(_markdown(columns, rows)))
+        print("\n".join(_markdown(columns, cells)))
     else:
-        show(columns, (row.values() for row in rows))
+        show(columns, cells)
     report(json, {"pes": rows})
 
 
-def _rows(pe: Any) -> list[dict[str, Any]]:
+def _rows(pe: Any, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "pe": pe.name,
-            "mode": mode.name,
-            "interval": mode.interval,
-            "products_per_cycle": 1 / mode.interval,
-            "plane_bits": pe.plane_bits,
+            "weight": mode.weight,
+            "activation": mode.activation,
+            "products_per_cycle": mode.packing / mode.interval,
+            "prepare": pe.prepare_latency,
+            "dot": pe.dot_latency,
+            "finish": pe.finish_latency,
             "accumulator_bits": pe.accumulator_bits,
-            "finish_latency": pe.finish_latency,
+            "parameters": parameters,
         }
         for mode in pe.modes
     ]
 
 
-def _markdown(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> list[str]:
+def _markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
     head = [column.replace("_", " ") for column in columns]
-    body = [[f"{value:g}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
+    body = [[f"{value:.3g}" if isinstance(value, float) else str(value) for value in row] for row in rows]
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(columns), *body)]

@@ -8,20 +8,24 @@ from ...models.errors import InputError, unknown
 from ..terminal import Json, Seed, report, show, working
 
 
-def verify(*pe: str, seed: Seed = 0, waves: Path | None = None, json: Json = None) -> int:
+def verify(*pe: str, all: bool = False, seed: Seed = 0, waves: Path | None = None, json: Json = None) -> int:
     """Compare circuits with their golden arithmetic in RTL simulation.
 
     Parameters
     ----------
     pe
         Names of processing elements; all when left out.
+    all
+        All processing elements, in so many words.
     seed
         What the random vectors come from.
     waves
-        Write the waveforms of the one processing element to this VCD file, of a short run: a few random segments.
+        Write the waveforms of the one processing element to this VCD file, of a short run: a few random segments of
+        its first variant. Waveforms of failures are written in any case, to build/verify.
     json
         Also write the results to this file: `seed`; `results`, a list of `pe`, `mode`, `vectors`, `failures`,
-        `exhaustive` and `examples`, some failures in words.
+        `exhaustive`, `examples` (some failures in words), `uncovered` (what of formats and mode switches was not tried)
+        and `waves` (the file with the waveforms of the failures).
 
     Returns
     -------
@@ -30,6 +34,8 @@ def verify(*pe: str, seed: Seed = 0, waves: Path | None = None, json: Json = Non
     """
     from ...models.pe import names
 
+    if all and pe:
+        raise InputError(f"--all contradicts {pe[0]}: name processing elements, or take all of them")
     chosen = pe or names()
     for name in chosen:
         if name not in names():
@@ -51,5 +57,9 @@ def verify(*pe: str, seed: Seed = 0, waves: Path | None = None, json: Json = Non
     for result in results:
         for example in result["examples"]:
             print(example)
+        if result["uncovered"]:
+            print(f"{result['pe']} {result['mode']}: not tried: {', '.join(result['uncovered'])}")
+    for waveforms in sorted({result["waves"] for result in results if result["waves"]}):
+        print(f"waveforms of failures: {waveforms}")
     report(json, {"seed": seed, "results": results})
     return 1 if any(result["failures"] for result in results) else 0

@@ -7,6 +7,7 @@ model computes them, a checker compares them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from logging import Logger
 
 import cocotb
@@ -23,6 +24,7 @@ from dyad.models.pe.output import FORMATS
 from dyad.models.pe.words import join
 
 from .cases import bounds, every_pair, few_pairs, random_segments
+from .coverage import uncovered
 from .model import Cases, Model
 
 Stimulus = dict[str, NDArray[np.int64]]
@@ -47,7 +49,10 @@ class Driver:
         lengths = np.maximum(np.concatenate(cycles), drains)
         order = self.random.permutation(len(lengths))
         ends = np.empty_like(lengths)
-        ends[order] = np.cumsum(lengths[order] + self.random.choice([0, 0, 0, 1, 3], len(lengths)))
+        pause = self.random.choice([0, 0, 0, 1, 3], len(lengths))
+        ends[order] = np.cumsum(lengths[order] + pause)
+        modes = np.repeat([self.pe.modes.index(mode) for mode, _ in batches], [len(each) for each in cycles])[order]
+        self.switches = set(pairwise(modes.tolist()))
         late = self.pe.prepare_latency + self.pe.dot_latency - 1
         stimulus = self._noise(int(ends.max()) + late + drains + sum(exchange.inputs["latencies"]) + 1)
         stimulus["step"][:, 0] &= ~1
@@ -123,6 +128,13 @@ class Monitor:
         self.dut = dut
         self.m, self.n, self.drain = exchange.inputs["geometry"]
 
+    async def reset(self) -> None:
+        """Reset for two cycles."""
+        for level in (1, 0):
+            await FallingEdge(self.dut.clk)
+            await FallingEdge(self.dut.clk)
+            self.dut.rst.value = level
+
     async def record(self, words: list[int]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """Return totals and values, [cycles, drain * n]."""
         size = self.drain * self.n * 4
@@ -144,8 +156,13 @@ class Checker:
         self.vectors = self.failures = 0
         self.examples: list[str] = []
 
-    def check(self, cases: Cases, seen: dict[str, NDArray[np.uint32]], expected: dict[str, NDArray[np.uint32]]) -> None:
-        """Compare totals and values, each [S, m, n]; a result of which one is wrong has failed."""
+    def check(
+        self, cases: Cases, seen: dict[str, NDArray[np.uint32]], expected: dict[str, NDArray[np.uint32]]
+    ) -> NDArray[np.bool_]:
+        """Compare totals and values, each [S, m, n]; a result of which one is wrong has failed.
+
+        Returns which segments have results that failed.
+        """
         wrong = {what: seen[what] != expected[what] for what in expected}
         failed = np.logical_or.reduce([*wrong.values()])
         self.vectors += failed.size
@@ -162,6 +179,7 @@ class Checker:
                 f"k = {k.tolist()}"
             )
             self.log.error(self.examples[-1])
+        return failed.any(axis=(1, 2))
 
 
 def _text(name: str, code: np.uint32) -> str:
@@ -184,8 +202,11 @@ async def every_mode(dut) -> None:
     Clock(dut.clk, 2, "step").start()
     dut.rst.value = 0
     exchange.outputs["results"] = results = []
-    brief = exchange.inputs["brief"]
-    if brief:
+    exchange.outputs["failing"] = failing = []
+    replay, brief = exchange.inputs["replay"], exchange.inputs["brief"]
+    if replay:
+        plans = {False: {pe.modes[index]: [cases] for index, cases in replay}}
+    elif brief:
         plans = {
             False: {mode: [random_segments(pe, mode, m, n, segments=20, steps=8, random=random)] for mode in pe.modes}
         }
@@ -206,10 +227,14 @@ async def every_mode(dut) -> None:
         if not batches:
             continue
         words, drained = driver.words(batches)
+        await monitor.record(words[: random.integers(20, 40)])
+        await monitor.reset()  # whatever was under way leaves no trace
         shown = await monitor.record(words)
         checkers = {mode: Checker(dut._log, mode) for mode in plan}
         for (mode, cases), at in zip(batches, drained, strict=True):
-            checkers[mode].check(cases, driver.results(at, *shown), Model(pe, mode).results(cases))
+            failed = checkers[mode].check(cases, driver.results(at, *shown), Model(pe, mode).results(cases))
+            if failed.any():
+                failing.append((pe.modes.index(mode), cases.take(np.flatnonzero(failed)[:3])))
         results += [
             {
                 "pe": pe.name,
@@ -218,6 +243,7 @@ async def every_mode(dut) -> None:
                 "failures": checker.failures,
                 "exhaustive": exhaustive,
                 "examples": checker.examples,
+                "uncovered": [] if replay or brief or exhaustive else uncovered(pe, mode, plan[mode], driver.switches),
             }
             for mode, checker in checkers.items()
         ]

@@ -62,8 +62,8 @@ def random_segments(
     product = plain(
         pe,
         mode,
-        _numbers(random, (segments, m, depth), _range(mode.activation)) * (inside & ~idle[:, None])[:, None],
-        _numbers(random, (segments, depth, n), _range(mode.weight)) * inside[:, :, None],
+        _operands(random, (segments, m, depth), mode.activation) * (inside & ~idle[:, None])[:, None],
+        _operands(random, (segments, depth, n), mode.weight) * inside[:, :, None],
         length,
     )
     columns, results = (segments, n), (segments, m, n)
@@ -125,6 +125,22 @@ def _range(name: str) -> tuple[int, int]:
     if element.encoding != "integer":
         return 0, (1 << element.bits) - 1
     return int(element.minimum), int(element.maximum)
+
+
+def _operands(random: np.random.Generator, shape: tuple[int, ...], name: str) -> NDArray[np.int64]:
+    """Return numbers of a format; of one that is no integer, codes of which every fourth is near zero or the extremes.
+
+    Shifting a random code to the right makes all lengths of its leading zeros equally likely: the binades of subnormal
+    numbers and the regimes of posits. Its complement does the same for leading ones.
+    """
+    low, high = _range(name)
+    numbers = _numbers(random, shape, (low, high))
+    bits = (high >> 1).bit_length()
+    if scalar(name).encoding == "integer":
+        return numbers
+    magnitude = (numbers & high >> 1) >> random.integers(0, bits + 1, shape)
+    magnitude = np.where(random.integers(0, 2, shape), magnitude, (high >> 1) - magnitude)
+    return np.where(random.random(shape) < 1 / 4, magnitude | numbers & high + 1 >> 1, numbers)
 
 
 def _numbers(random: np.random.Generator, shape: tuple[int, ...], limits: tuple[int, int]) -> NDArray[np.int64]:

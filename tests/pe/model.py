@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,10 @@ class Cases:
     multiplier: NDArray[np.int64]
     shift: NDArray[np.int64]
     format: NDArray[np.int64]
+
+    def take(self, segments: NDArray[np.intp]) -> Cases:
+        """Return some of the segments."""
+        return Cases(*(getattr(self, field.name)[segments] for field in fields(self)))
 
     def __len__(self) -> int:
         return len(self.a)

@@ -117,6 +117,7 @@ def test_circuit_equals_golden_arithmetic(name):
     for result in results:
         assert result["failures"] == 0, result["examples"]
         assert result["vectors"] > 1000
+        assert result["uncovered"] == []
 
 
 def test_a_wrong_term_is_caught(monkeypatch):

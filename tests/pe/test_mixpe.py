@@ -1,6 +1,8 @@
 # amaranth: UnusedElaboratable=no
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -151,6 +153,7 @@ def test_circuit_equals_golden_arithmetic():
     assert {result["mode"] for result in results if not result["exhaustive"]} == {mode.name for mode in many}
     for result in results:
         assert result["failures"] == 0, result["examples"]
+        assert result["uncovered"] == []
         pairs = 256 * (16 if "4x" in result["mode"] else 256)
         assert result["vectors"] == pairs * verification.LANES or not result["exhaustive"]
 
@@ -167,3 +170,4 @@ def test_the_bench_sees_one_wrong_bit_of_one_weight(monkeypatch):
     assert (first["mode"], first["exhaustive"], first["failures"]) == ("int4xint8", True, 255)
     assert "total -512 should be -640" in first["examples"][0]
     assert "a = [-128], w = [5]" in first["examples"][0]
+    assert "$enddefinitions" in Path(first["waves"]).read_text()
