@@ -8,12 +8,13 @@ from typing import Any
 from ..errors import unknown
 from .description import PE, Mode
 from .int_mac import IntMac
+from .lut import Lut
 from .mixpe import MixPE
 from .ternary import Ternary
 
-__all__ = ["PE", "IntMac", "MixPE", "Mode", "Ternary", "get", "names", "variants"]
+__all__ = ["PE", "IntMac", "Lut", "MixPE", "Mode", "Ternary", "get", "names", "variants"]
 
-_BY_NAME = {description.name: description for description in (MixPE, IntMac, Ternary)}
+_BY_NAME = {description.name: description for description in (MixPE, Lut, IntMac, Ternary)}
 
 
 def names() -> tuple[str, ...]:

@@ -51,9 +51,6 @@ class IntegerPE:
     activation: str = "int8"
 
     name: ClassVar[str]
-    plane_bits: ClassVar[int]
-    weight_modes: ClassVar[dict[str, int]]
-    """Formats of weights, and the cycles that a step takes with each."""
     activations: ClassVar[tuple[str, ...]] = ("int8",)
     """Formats of activations to choose from."""
     shift: ClassVar[int] = 0
@@ -88,6 +85,16 @@ class IntegerPE:
     def modes(self) -> tuple[Mode, ...]:
         """Operand formats, preferred first."""
         return tuple(Mode(weight, self.activation, interval) for weight, interval in self.weight_modes.items())
+
+    @property
+    def plane_bits(self) -> int:
+        """Bits of a weight that a cell takes in a cycle."""
+        raise NotImplementedError
+
+    @property
+    def weight_modes(self) -> dict[str, int]:
+        """Formats of weights, preferred first, and the cycles that a step takes with each."""
+        raise NotImplementedError
 
     @property
     def activation_bits(self) -> int:

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ...models.pe import PE
-from . import int_mac, mixpe, ternary
+from . import int_mac, lut, mixpe, ternary
 from .stations import STEP, Stations
 
 __all__ = ["STEP", "Stations", "stations"]
 
 _BY_NAME: dict[str, Callable[[Any], Stations]] = {
     "mixpe": mixpe.stations,
+    "lut": lut.stations,
     "int_mac": int_mac.stations,
     "ternary": ternary.stations,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, ShapeLike, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -71,13 +71,7 @@ class PrepareRow(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pe, step = self._pe, self.step
-        lanes = []
-        for lane in range(pe.lanes):
-            code = Signal(pe.activation_bits, name=f"activation_{lane}")
-            m.d.comb += code.eq(Mux(step.valid, self.activations.word_select(lane, len(code)), 0))
-            lanes.append(to_fixed(code, pe.activation))
-        numbers = Signal(data.ArrayLayout(signed(fixed_point(pe.activation).bits), pe.lanes))
-        m.d.comb += numbers.eq(Cat(lanes))
+        numbers = decode(m, pe, step.valid, self.activations)
         m.d.comb += self.operand.eq(delay(m, numbers.as_value(), pe.prepare_latency))
         held = data.View(STEP, delay(m, step.as_value(), pe.prepare_latency))
         operands = data.View(numbers.shape(), self.operand)
@@ -85,6 +79,18 @@ class PrepareRow(wiring.Component):
         m.d.comb += total.eq(Mux(held.plane == 0, sum(operands[lane] for lane in range(pe.lanes)), 0))
         accumulate(m, held, total, self.sum)
         return m
+
+
+def decode(m: Module, pe: IntegerPE, valid: Value, activations: Value) -> data.View:
+    """Return the activations of all lanes as signed integers, zeros in cycles without operands."""
+    lanes = []
+    for lane in range(pe.lanes):
+        code = Signal(pe.activation_bits, name=f"activation_{lane}")
+        m.d.comb += code.eq(Mux(valid, activations.word_select(lane, len(code)), 0))
+        lanes.append(to_fixed(code, pe.activation))
+    numbers = Signal(data.ArrayLayout(signed(fixed_point(pe.activation).bits), pe.lanes))
+    m.d.comb += numbers.eq(Cat(lanes))
+    return numbers
 
 
 class PrepareColumn(wiring.Component):
@@ -172,6 +178,7 @@ class Finish(wiring.Component):
     Parameters
     ----------
     pe : description of the processing element.
+    sum : shape of what a row sums; a signed number of `accumulator_bits` unless `corrected` is another.
 
     Ports
     -----
@@ -188,13 +195,13 @@ class Finish(wiring.Component):
 
     latency = 2 + Round.latency + Add.latency
 
-    def __init__(self, pe: IntegerPE) -> None:
+    def __init__(self, pe: IntegerPE, sum: ShapeLike | None = None) -> None:
         self._pe = pe
         super().__init__(
             {
                 "mode": In(4),
                 "accumulator": In(signed(pe.accumulator_bits)),
-                "activation_sum": In(signed(pe.accumulator_bits)),
+                "activation_sum": In(sum or signed(pe.accumulator_bits)),
                 "zero_point": In(signed(9)),
                 "scale": In(16),
                 "scaled": In(1),
@@ -209,9 +216,7 @@ class Finish(wiring.Component):
         # |a (q - z)| is at most twice the largest |a q|, so that the corrected sum takes one bit more.
         width = pe.accumulator_bits + 1
         corrected = Signal(signed(width))
-        offset = Array(Const(pe.offset(mode), signed(10)) for mode in pe.modes)[self.mode]
-        correction = ((self.zero_point << pe.shift) + offset) * self.activation_sum
-        m.d.sync += corrected.eq((self.accumulator - correction) >> pe.shift)
+        m.d.sync += corrected.eq(self.corrected())
         scale, scaled, base = (delay(m, port, 1) for port in (self.scale, self.scaled, self.base))
 
         m.submodules.round = round = Round(max(width + 11, 25))
@@ -235,3 +240,10 @@ class Finish(wiring.Component):
             self.total.eq(Mux(delay(m, scaled, Add.latency), add.sum, delay(m, carried, Add.latency))),
         ]
         return m
+
+    def corrected(self) -> Value:
+        """Return the sum of products, less the zero point times the sum of activations."""
+        pe = self._pe
+        offset = Array(Const(pe.offset(mode), signed(10)) for mode in pe.modes)[self.mode]
+        correction = ((self.zero_point << pe.shift) + offset) * self.activation_sum
+        return (self.accumulator - correction) >> pe.shift

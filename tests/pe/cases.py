@@ -41,7 +41,7 @@ def few_pairs(mode: Mode) -> bool:
 def every_pair(pe: PE, mode: Mode, m: int, n: int) -> Cases:
     """Return every activation with every weight, alone in each lane in turn."""
     ranges = _range(mode.activation), _range(mode.weight)
-    a, q = (np.arange(low, high + 1).reshape(-1, size) for (low, high), size in zip(ranges, (m, n), strict=True))
+    a, q = (_rows(np.arange(low, high + 1), size) for (low, high), size in zip(ranges, (m, n), strict=True))
     lanes = pe.lanes * mode.packing
     lane, i, j = (index.ravel() for index in np.indices((lanes, len(a), len(q))))
     alone = np.eye(lanes, dtype=np.int64)[lane]
@@ -117,6 +117,11 @@ def _fitting(pe: PE, mode: Mode, cases: Cases, random: np.random.Generator) -> N
     totals = Model(pe, mode).totals(cases)[:, 0]
     values = np.where(cases.scaled[:, None], totals.view(np.float32), totals.view(np.int32)) * cases.multiplier
     return np.clip(np.frexp(values)[1] - random.integers(-1, 10, values.shape), 0, 63)
+
+
+def _rows(numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Return all numbers in rows of `size`, the last filled up from the start."""
+    return np.resize(numbers, (-(-len(numbers) // size), size))
 
 
 def _range(name: str) -> tuple[int, int]:

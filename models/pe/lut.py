@@ -1,0 +1,121 @@
+"""LUT Tensor Core (arXiv 2408.06003): products of activations and weights of a few bits, looked up.
+
+A weight q of b bits becomes q' = 2 (q - minimum) - (2^b - 1), a sum of planes of -1 and +1 times powers of two (section
+3 of the paper). Four activations have 16 sums +-a0 +-a1 +-a2 +-a3; a row computes the 8 of them in which a3 is added,
+all its columns look them up, and a cell negates what it has found where a3 is subtracted. Which of the 8 it is, is
+worked out before weights are stored.
+
+Ours leaves out one bit of the tables: the sums of four activations are all even or all odd, and a table holds their
+halves, rounded down. A cell so adds up halves, and the finish station puts the sum of products together with the number
+of odd tables of a segment. A table of int8 has entries of 9 bits: its sums are -512..511, since only a3 cannot be
+negated, and a cell complements entries, which takes no wider number than they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..formats import scalar
+from .description import Mode
+from .fixed import fixed_point
+from .integer import IntegerPE
+
+TABLE = 4
+"""Activations of a table."""
+
+
+@dataclass(frozen=True)
+class Lut(IntegerPE):
+    """Description and exact arithmetic of a cell that looks up sums of four activations.
+
+    Parameters
+    ----------
+    lanes : a multiple of 4.
+    weight_bits : bits of the widest weights: 1, 2 or 4, or any number up to 8 if serial.
+    serial : whether a cell looks up one plane of the weights in a cycle, so that narrower weights take fewer cycles;
+        else it looks up all `weight_bits` planes at once.
+
+    Raises
+    ------
+    InputError : as in `IntegerPE`.
+    """
+
+    weight_bits: int = 4
+    serial: bool = False
+
+    name: ClassVar[str] = "lut"
+    activations: ClassVar[tuple[str, ...]] = ("int8", "int16", "e4m3", "e5m2", "fp16")
+
+    @classmethod
+    def variants(cls) -> tuple[dict[str, Any], ...]:
+        """Return the parameters, other than sizes, of circuits that differ: both kinds, all formats of activations."""
+        return (
+            {"activation": "int8"},
+            {"activation": "int8", "serial": True},
+            {"activation": "int16", "weight_bits": 2},
+            {"activation": "e4m3", "weight_bits": 2, "serial": True},
+            {"activation": "e5m2", "weight_bits": 1},
+            {"activation": "fp16", "weight_bits": 1},
+        )
+
+    def __post_init__(self) -> None:
+        if self.lanes % TABLE:
+            raise InputError(f"{self.name}: lanes is {self.lanes}, it must be a multiple of {TABLE}")
+        if self.weight_bits not in (range(1, 9) if self.serial else (1, 2, 4)):
+            allowed = "1..8" if self.serial else "1, 2 or 4"
+            raise InputError(f"{self.name}: weight_bits is {self.weight_bits}, it must be {allowed}")
+        super().__post_init__()
+
+    @property
+    def plane_bits(self) -> int:
+        """Planes of a weight that a cell looks up in a cycle."""
+        return 1 if self.serial else self.weight_bits
+
+    @property
+    def weight_modes(self) -> dict[str, int]:
+        """Formats of weights, and the cycles that a step takes with each."""
+        widths = range(1, self.weight_bits + 1) if self.serial else [self.weight_bits]
+        return {f"{kind}{bits}": bits if self.serial else 1 for bits in widths for kind in ("int", "uint")}
+
+    @property
+    def prepare_latency(self) -> int:
+        """Cycles that the row takes to decode activations and to compute its tables."""
+        return 1 + super().prepare_latency
+
+    @cached_property
+    def longest_tables(self) -> int:
+        """Most tables that the products of a segment are looked up in."""
+        return -(-max(self.longest(mode) for mode in self.modes) // TABLE) + self.lanes // TABLE
+
+    def _largest_term(self, mode: Mode) -> int:
+        """Return the largest magnitude of what a cell adds for one activation: its half, rounded up, in each plane."""
+        return -(-fixed_point(self.activation).largest // 2) * ((1 << scalar(mode.weight).bits) - 1)
+
+    def stored(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
+        """Return the code of weights [..., K, N], K a multiple of 4, as the cells look them up.
+
+        A bit says of each plane: in the first three lanes of a table whether the activation is added with the other
+        sign than that of the fourth, in the fourth whether that is negative.
+        """
+        codes = numbers - _minimum(mode)
+        tables = codes.reshape(*codes.shape[:-2], -1, TABLE, codes.shape[-1])
+        fourth = tables[..., TABLE - 1 :, :]
+        mask = (1 << scalar(mode.weight).bits) - 1
+        return np.concatenate([tables[..., : TABLE - 1, :] ^ fourth, fourth ^ mask], axis=-2).reshape(codes.shape)
+
+    def loaded(self, codes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
+        """Return the weights [..., K, N] whose code this is."""
+        tables = codes.astype(np.int64).reshape(*codes.shape[:-2], -1, TABLE, codes.shape[-1])
+        fourth = tables[..., TABLE - 1 :, :] ^ (1 << scalar(mode.weight).bits) - 1
+        numbers = np.concatenate([tables[..., : TABLE - 1, :] ^ fourth, fourth], axis=-2).reshape(codes.shape)
+        return numbers + _minimum(mode)
+
+
+def _minimum(mode: Mode) -> int:
+    return int(scalar(mode.weight).minimum)
