@@ -1,0 +1,102 @@
+# amaranth: UnusedElaboratable=no
+"""Proofs of shifting, normalizing, rounding and float32 addition, at the widths at which the engine has them."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Mux, Signal, Value, signed
+
+from dyad.hw.formal import Problem
+from dyad.rtl import float as floating
+from dyad.rtl import rounding
+from dyad.tests.formal.catalog import Bug, proof
+
+WIDTHS = (25, 28, 36, 48)
+
+
+@proof(1, Bug(rounding, "lost = word[: (1 << bit) + 1].any()", "lost = word[: 1 << bit].any()"))
+def sticky_shift() -> Problem:
+    """`shift_right` is a shift to the right whose bit 0 also collects whatever was shifted out."""
+    p = Problem()
+    for width in WIDTHS:
+        word, amount = p.arbitrary(width, f"word_{width}"), p.arbitrary(5, f"amount_{width}")
+        lost = Cat((amount >= place) & word[place] for place in range(width)).any()
+        # What fell out of bit 0 is `lost` without the bit that stayed.
+        p.show(rounding.shift_right(p.m, word, amount) == (word >> amount | lost))
+    return p
+
+
+@proof(1, Bug(rounding, "~word[-(1 << bit) :].any()", "~word[-(1 << bit)]"))
+def normalized() -> Problem:
+    """`normalize` shifts left, losing nothing, until the top bit is set, and counts the places; all ones for 0."""
+    p = Problem()
+    for width in WIDTHS:
+        word = p.arbitrary(width, f"word_{width}")
+        result, places = rounding.normalize(p.m, word)
+        p.show(result >> places == word)
+        p.show(Mux(word == 0, places.all(), result[-1]))
+    return p
+
+
+def _compare(a: Value, a_exponent: Value, b: Value, b_exponent: Value) -> tuple[Value, Value]:
+    """Return whether a * 2^a_exponent is more than b * 2^b_exponent, which is not 0, and whether they are equal."""
+    distance = a_exponent - b_exponent
+    left = a << Mux(distance > len(b), len(b), Mux(distance > 0, distance, 0)).as_unsigned()[: len(b).bit_length()]
+    right = b << Mux(-distance > len(a), len(a), Mux(distance < 0, -distance, 0)).as_unsigned()[: len(a).bit_length()]
+    return left > right, left == right
+
+
+def _upper_midpoint(target: rounding.Target, code: Value) -> tuple[Value, Value]:
+    """Return, as a significand and its exponent, the middle between the magnitude of a code and the next larger."""
+    fraction, field = code[: target.precision - 1], code[target.precision - 1 :]
+    significand = Cat(1, fraction, field.any())
+    return significand, Mux(field.any(), field - 1, 0) + target.quantum - 1
+
+
+def _nearest_even(target: rounding.Target, code: Value, limit: Value, magnitude: Value, exponent: Value) -> Value:
+    """Return whether `code` is the one nearest to magnitude * 2^exponent, the even one of two; at most `limit`."""
+    above, at_upper = _compare(magnitude, exponent, *_upper_midpoint(target, code))
+    beyond, at_lower = _compare(magnitude, exponent, *_upper_midpoint(target, (code - 1)[: len(code)]))
+    not_too_small = (code == limit) | ~(above | at_upper) | (at_upper & ~code[0])
+    not_too_large = (code == 0) | beyond | (at_lower & ~code[0])
+    return (code <= limit) & not_too_small & not_too_large
+
+
+def _rounds(format: int, width: int) -> Problem:
+    p, target = Problem(), rounding.TARGETS[format]
+    p.m.submodules.round = unit = rounding.Round(width)
+    sign, magnitude = p.arbitrary(1, "sign"), p.arbitrary(width, "magnitude")
+    exponent = p.arbitrary(signed(9), "exponent")
+    p.m.d.comb += [
+        unit.sign.eq(sign),
+        unit.magnitude.eq(magnitude),
+        unit.exponent.eq(exponent),
+        unit.format.eq(format),
+    ]
+    sign, magnitude, exponent = (rounding.delay(p.m, value, unit.latency) for value in (sign, magnitude, exponent))
+    p.show(unit.value[target.bits :] == 0)
+    if format == rounding.INT8:
+        code = Mux(sign, -unit.value[:8], unit.value[:8])[:8]
+        limit = target.limit + sign
+    else:
+        code, limit = unit.value[: target.bits - 1], target.limit
+        p.show(unit.value[target.bits - 1] == sign)
+    p.show(_nearest_even(target, code, limit, magnitude, exponent))
+    return p
+
+
+@proof(4, Bug(rounding, "kept[0] | kept[2]", "kept[0]"), unbounded=False)
+def round_to_int8():
+    """ccc"""
+    return _rounds(rounding.INT8, 25)
+
+
+@proof(4, Bug(rounding, "kept[0] | kept[2]", "kept[0]"), unbounded=False)
+def round_to_fp16():
+    """ccc"""
+    return _rounds(rounding.FP16, 25)
+
+
+@proof(4, Bug(rounding, "kept[0] | kept[2]", "kept[0]"), unbounded=False)
+def round_to_fp32():
+    """ccc"""
+    return _rounds(rounding.FP32, 28)
