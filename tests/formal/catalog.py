@@ -46,6 +46,7 @@ class Proof(NamedTuple):
     depth : cycles that the proof looks at.
     unbounded : whether it holds for any number of cycles.
     slow : whether it takes more than a few seconds.
+    solver : the quicker one for it.
     bug : a defect with which it must fail.
     """
 
@@ -53,6 +54,7 @@ class Proof(NamedTuple):
     depth: int
     unbounded: bool
     slow: bool
+    solver: str
     bug: Bug
 
     @property
@@ -68,12 +70,14 @@ class Proof(NamedTuple):
 PROOFS: dict[str, Proof] = {}
 
 
-def proof(depth: int, bug: Bug, *, unbounded: bool = True, slow: bool = False) -> Callable[..., Callable[[], Problem]]:
+def proof(
+    depth: int, bug: Bug, *, unbounded: bool = True, slow: bool = False, solver: str = "yices"
+) -> Callable[[Callable[[], Problem]], Callable[[], Problem]]:
     """Enter the decorated function, which returns a problem, under its own name."""
 
     def enter(build: Callable[[], Problem]) -> Callable[[], Problem]:
         assert build.__name__ not in PROOFS
-        PROOFS[build.__name__] = Proof(build, depth, unbounded, slow, bug)
+        PROOFS[build.__name__] = Proof(build, depth, unbounded, slow, solver, bug)
         return build
 
     return enter

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Mux, Signal, Value, signed
 
 from dyad.hw.formal import Problem
 from dyad.rtl import float as floating
@@ -84,19 +84,89 @@ def _rounds(format: int, width: int) -> Problem:
     return p
 
 
-@proof(4, Bug(rounding, "kept[0] | kept[2]", "kept[0]"), unbounded=False)
-def round_to_int8():
-    """ccc"""
-    return _rounds(rounding.INT8, 25)
+@proof(4, Bug(rounding, "kept[0] | kept[2]", "kept[0]"))
+def round_to_int8() -> Problem:
+    """`Round` gives the int8 nearest to a magnitude of 48 bits times 2^exponent, the even one of two, or saturates.
+
+    Given: exponents in -256..255.
+    """
+    return _rounds(rounding.INT8, 48)
 
 
-@proof(4, Bug(rounding, "kept[0] | kept[2]", "kept[0]"), unbounded=False)
-def round_to_fp16():
-    """ccc"""
-    return _rounds(rounding.FP16, 25)
+@proof(4, Bug(rounding, "Mux(depth < 0, 0, depth)", "0"), slow=True)
+def round_to_fp16() -> Problem:
+    """`Round` gives the fp16 nearest to a magnitude of 48 bits times 2^exponent, the even one of two, or infinity.
+
+    Given: exponents in -256..255.
+    """
+    return _rounds(rounding.FP16, 48)
 
 
-@proof(4, Bug(rounding, "kept[0] | kept[2]", "kept[0]"), unbounded=False)
-def round_to_fp32():
-    """ccc"""
+@proof(4, Bug(rounding, "(depth < 0) & word[-1]", "depth < 0"), slow=True, solver="z3")
+def round_to_fp32() -> Problem:
+    """`Round` gives the fp32 nearest to a magnitude of 28 bits times 2^exponent, the even one of two, or infinity.
+
+    Given: exponents in -256..255.
+    """
     return _rounds(rounding.FP32, 28)
+
+
+def _added(p: Problem, a: Value, b: Value) -> Signal:
+    """Return the sum of two finite numbers, `Add.latency` cycles later."""
+    add = floating.Add()
+    p.m.submodules += add
+    p.m.d.comb += [add.a.eq(a), add.b.eq(b)]
+    for number in (a, b):
+        p.given(~number[23:31].all())
+    return add.sum
+
+
+@proof(6, Bug(floating, "self.a[:31] < self.b[:31]", "self.a[:23] < self.b[:23]"), slow=True)
+def addition_commutes() -> Problem:
+    """`Add` gives the same bits for a + b as for b + a.
+
+    Given: finite operands.
+    """
+    p = Problem()
+    a, b = p.arbitrary(32, "a"), p.arbitrary(32, "b")
+    p.show(_added(p, a, b) == _added(p, b, a))
+    return p
+
+
+@proof(6, Bug(floating, "field, 1) - (bias", "field, 0) - (bias"))
+def adding_zero() -> Problem:
+    """`Add` gives x for x + 0, and +0 for a zero of either sign.
+
+    Given: a finite operand.
+    """
+    p = Problem()
+    x, sign = p.arbitrary(32, "x"), p.arbitrary(1, "sign")
+    total = _added(p, x, Cat(Const(0, 31), sign))
+    before = rounding.delay(p.m, x, floating.Add.latency)
+    p.show(total == Mux(before[:31].any(), before, 0))
+    return p
+
+
+@proof(6, Bug(floating, "large[-1] & total.any()", "large[-1]"), slow=True)
+def addition() -> Problem:
+    """`Add` gives the float32 nearest to a + b, the even one of two, or infinity; an exact 0 is +0.
+
+    Given: finite operands.
+    """
+    p = Problem()
+    a, b = p.arbitrary(32, "a"), p.arbitrary(32, "b")
+    total = _added(p, a, b)
+    a, b = (rounding.delay(p.m, number, floating.Add.latency) for number in (a, b))
+    swap = a[:31] < b[:31]
+    large, small = Mux(swap, b, a), Mux(swap, a, b)
+    (significand, exponent), (addend, below) = floating.unpack(large), floating.unpack(small)
+    # In units of the larger one's last bit / 2^27, where what lies further below is as good as a unit.
+    distance = exponent - below
+    aligned = Mux(distance > 27, addend.any(), (addend << 27) >> Mux(distance > 27, 27, distance).as_unsigned()[:5])
+    exact = (significand << 27) + Mux(large[-1] ^ small[-1], -aligned, aligned)
+    magnitude = Signal(53)
+    p.m.d.comb += magnitude.eq(exact)
+    target = rounding.TARGETS[rounding.FP32]
+    p.show(_nearest_even(target, total[:31], target.limit, magnitude, exponent - 27))
+    p.show(total[-1] == (large[-1] & magnitude.any()))
+    return p

@@ -1,0 +1,106 @@
+# amaranth: UnusedElaboratable=no
+"""Proofs of the cells of integer processing elements: their products, and their sums over a segment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value, signed
+
+from dyad.hw.formal import Problem
+from dyad.models.formats import scalar
+from dyad.models.pe import IntMac, MixPE, Ternary
+from dyad.models.pe.integer import IntegerPE
+from dyad.rtl.pe import int_mac, integer, mixpe, ternary
+from dyad.rtl.pe.stations import STEP
+from dyad.tests.formal.catalog import Bug, proof
+
+
+def schoolbook(a: Value, weight: Value, negative_top: Value) -> Value:
+    """Return a * weight as the sum of a shifted activation for each bit; the top one may count negatively."""
+    total = sum((Mux(weight[bit], a << bit, 0) for bit in range(len(weight) - 1)), Const(0, signed(1)))
+    top = Mux(weight[-1], a << len(weight) - 1, 0)
+    return total + Mux(negative_top, -top, top)
+
+
+def multiplied(pe: IntegerPE, a: Value, plane: Value, mode: Value) -> Value:
+    """Return what a cell is to add for an activation and a plane of a weight: their product, by the model's account."""
+    if isinstance(pe, MixPE):
+        return schoolbook(a, plane, Const(0)) - a * 10
+    sign = Array(int(scalar(each.weight).signed) for each in pe.modes)[mode]
+    return schoolbook(a, plane, sign)
+
+
+def _stream(pe: IntegerPE, module: ModuleType) -> Problem:
+    """A cell of one lane against the sum of `multiplied`, over any stream of steps."""
+    p = Problem()
+    p.m.submodules.dot = dot = module.stations(pe).Dot()
+    step = p.arbitrary(STEP, "step")
+    row, column = p.arbitrary(signed(len(dot.row)), "row"), p.arbitrary(len(dot.column), "column")
+    p.m.d.comb += [dot.step.eq(step), dot.row.eq(row), dot.column.eq(column)]
+    interval = max(mode.interval for mode in pe.modes)
+    p.given(step.valid | (row == 0))
+    p.given((step.plane < interval) & (step.mode < len(pe.modes)))
+
+    total, shown, ended = Signal.like(dot.result), Signal.like(dot.result), Signal()
+    planes = Array(multiplied(pe, row, column, step.mode) << pe.plane_bits * plane for plane in range(interval))
+    following = Signal.like(total)
+    p.m.d.comb += following.eq(Mux(step.first, 0, total) + planes[step.plane])
+    with p.m.If(step.valid):
+        p.m.d.sync += total.eq(following)
+        with p.m.If(step.last):
+            p.m.d.sync += [shown.eq(following), ended.eq(1)]
+    p.show(~ended | (dot.result == shown))
+    p.show(p.inside(total.shape(), "dot.accumulator") == total)
+    return p
+
+
+@proof(1, Bug(mixpe, "Mux(high, 0, a << 1)", "Mux(high, a, a << 1)"))
+def mixpe_products() -> Problem:
+    """MixPE's terms sum to a (w - 10), for every int8 activation a and every nibble w."""
+    p = Problem()
+    a, weight = p.arbitrary(signed(8), "activation"), p.arbitrary(4, "weight")
+    p.show(sum(mixpe.terms(a, weight, Const(0))) == multiplied(MixPE(), a, weight, Const(0)))
+    return p
+
+
+@proof(4, Bug(integer, "step.valid & step.first, 0", "step.first, 0"))
+def mixpe_sums() -> Problem:
+    """A MixPE cell of one lane sums a (w - 10) 16^plane over each segment of any stream of steps, as `*` would.
+
+    Given: the row is 0 in cycles without operands; planes and modes exist.
+    """
+    return _stream(MixPE(lanes=1), mixpe)
+
+
+@proof(
+    2,
+    Bug(mixpe, "Cat(complemented[0], 0, complemented[1])", "Cat(complemented[0], complemented[1])"),
+    slow=True,
+    solver="z3",
+)
+def mixpe_fp16_sums() -> Problem:
+    """The same with fp16 activations, 42-bit integers to the cell.
+
+    Given: the row is 0 in cycles without operands; planes and modes exist.
+    """
+    return _stream(MixPE(lanes=1, activation="fp16"), mixpe)
+
+
+@proof(2, Bug(ternary, "Mux(weight[1], -multiple, multiple)", "Mux(weight[0], -multiple, multiple)"))
+def ternary_sums() -> Problem:
+    """A ternary cell of one lane sums a w over each segment of any stream of steps, for w = -2..1.
+
+    Given: the row is 0 in cycles without operands; planes and modes exist.
+    """
+    return _stream(Ternary(lanes=1), ternary)
+
+
+@proof(2, Bug(int_mac, "weight[-1] & integer", "weight[-2] & integer"), slow=True)
+def int_mac_sums() -> Problem:
+    """A cell with the multiplication operator, of one lane, sums a w, where w is added bit by bit, signed or not.
+
+    Given: the row is 0 in cycles without operands; planes and modes exist.
+    """
+    return _stream(IntMac(lanes=1), int_mac)
