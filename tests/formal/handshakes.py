@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Mux, Signal, Value
+from collections.abc import Iterator
+
+from amaranth.hdl import Cat, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component
 
@@ -54,8 +56,7 @@ def _unit(p: Problem, unit: Component) -> Value:
     return request.valid & ready
 
 
-@proof(10, Bug(load, "requests.eq(requests - 1), address.eq", "requests.eq(requests - 1)]\n"
-       "        with m.If(self.request.valid):\n            m.d.sync += [address.eq"), unbounded=False)
+@proof(10, Bug(load, "self.request.valid & self.request.ready", "self.request.valid"), unbounded=False)
 def load_requests() -> Problem:
     """`LoadUnit.request` stands until taken, and only while the unit works.
 
@@ -69,9 +70,15 @@ def load_requests() -> Problem:
     return p
 
 
-@proof(10, Bug(store, "queue.level + arriving < AHEAD", "queue.level < AHEAD"), unbounded=False)
+@proof(
+    10,
+    Bug(store, "queue.level + arriving < AHEAD", "queue.level < AHEAD"),
+    unbounded=False,
+    slow=True,
+    solver="z3",
+)
 def store_requests_and_beats() -> Problem:
-    """`StoreUnit.request` and `StoreUnit.write` stand until taken, and requests only while the unit works.
+    """`StoreUnit.request` and `.write` stand until taken, requests only while it works; no more beats than fit are read.
 
     Given: commands of at least a byte; memory takes the beats of a request after it has accepted it, whenever it likes.
     """
@@ -153,8 +160,15 @@ class _Units:
             p.given(~done | working)
             p.m.d.sync += working.eq((working | each.start) & ~done)
 
+    def tokens(self) -> Iterator[tuple[int, int, Value, Value]]:
+        """Yield for every two units f, t: whether t takes a token of f in this cycle, and whether f leaves one."""
+        headers = [data.View(HEADER_LAYOUT, unit.command[: HEADER_LAYOUT.size]) for unit in self.dispatch.unit]
+        for f, giver in enumerate(self.dispatch.unit):
+            for t, taker in enumerate(self.dispatch.unit):
+                yield f, t, taker.start & headers[t].wait[f], giver.done & headers[f].signal[t]
 
-@proof(10, Bug(dispatch, "queue.r_en.eq(unit.done)", "queue.r_en.eq(unit.start)"), unbounded=False)
+
+@proof(10, Bug(dispatch, "queue.r_en.eq(unit.done)", "queue.r_en.eq(unit.start)"), unbounded=False, slow=True)
 def dispatch_commands() -> Problem:
     """`Dispatch` starts idle units only, and their command stays from the start until they are done.
 
@@ -170,18 +184,65 @@ def dispatch_commands() -> Problem:
     return p
 
 
-@proof(10, Bug(dispatch, "~fenced | self.idle", "~fenced | ~queues[-1].r_rdy"), unbounded=False)
+@proof(2, Bug(dispatch, "~fenced | self.idle", "~fenced | ~queues[-1].r_rdy"))
 def dispatch_fences() -> Problem:
-    """After an instruction with `fence`, `Dispatch` takes none before all units are idle and all queues empty.
+    """After an instruction with `fence`, `Dispatch` takes none before all queues are empty.
 
     Given: a unit is done only after it was started.
     """
     p = Problem()
     units = _Units(p, 2, narrow=True)
-    fenced, pending = Signal(), Signal(8)
-    done = sum(unit.done for unit in units.dispatch.unit)
-    p.m.d.sync += pending.eq(pending + units.accepted - done)
+    fenced = Signal()
     with p.m.If(units.accepted):
         p.m.d.sync += fenced.eq(units.header.fence)
-    p.show(~(fenced & units.accepted) | (pending == 0))
+    p.show(~(fenced & units.accepted) | units.dispatch.idle)
+    p.show(fenced == p.inside(1, "dispatch.fenced"))
+    return p
+
+
+@proof(4, Bug(dispatch, "tokens[f][t] + given - taken", "tokens[f][t] + given - unit.start"))
+def tokens_never_underflow() -> Problem:
+    """A unit starts only where the tokens that it waits for are there, and takes one of each.
+
+    Given: a unit is done only after it was started.
+    """
+    p = Problem()
+    units = _Units(p, 2, narrow=True)
+    for f, t, taken, given in units.tokens():
+        tokens = p.inside(dispatch.TOKEN_BITS, f"dispatch.{UNITS[f]}_to_{UNITS[t]}")
+        before, balance = Signal.like(tokens), Signal(signed(3))
+        p.m.d.sync += [before.eq(tokens), balance.eq(given - taken)]
+        started = Signal(name=f"started_{f}_{t}")
+        p.m.d.sync += started.eq(1)
+        p.show(~taken | (tokens != 0))
+        p.show(~started | (tokens == (before + balance)[: dispatch.TOKEN_BITS]))
+    return p
+
+
+def _budget(p: Problem, units: _Units, most: int) -> None:
+    """Assume that no prefix of the program leaves more than `most` tokens that nobody waits for."""
+    for f, name in enumerate(UNITS):
+        for t, to in enumerate(UNITS):
+            balance = Signal(signed(8), name=f"balance_{name}_{to}")
+            opcode, header = units.header.opcode, units.header
+            left = units.accepted & (opcode == f) & header.signal[t]
+            awaited = units.accepted & (opcode == t) & header.wait[f]
+            p.m.d.sync += balance.eq(balance + left - awaited)
+            p.given(balance <= most)
+
+
+@proof(12, Bug(dispatch, "depth=self._depth)", "depth=self._depth + 1)"), unbounded=False, slow=True)
+def tokens_never_overflow() -> Problem:
+    """No counter of tokens holds more than a queue has instructions and the program leaves over: 2 + 1 here.
+
+    Given: a unit is done only after it was started; no prefix of the program leaves more than 1 token from one unit to
+    another that nobody in it waits for.
+    """
+    p = Problem()
+    units = _Units(p, 2, narrow=True)
+    _budget(p, units, 1)
+    for f, t, taken, given in units.tokens():
+        tokens = Signal(signed(6), name=f"tokens_{f}_{t}")
+        p.m.d.sync += tokens.eq(tokens + given - taken)
+        p.show((tokens >= 0) & (tokens <= 3))
     return p
