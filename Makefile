@@ -4,12 +4,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint install clean
+.PHONY: help demo test proofs lint install clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     the whole story on real data: accuracy, cycles, energy, and one layer checked on the RTL"
 	@echo "make test     the tests, in minutes"
+	@echo "make proofs   the formal proofs, those that take minutes too"
 	@echo "make lint     ruff and mypy"
 	@echo "make install  only the virtual environment, .venv; PYTHON=... chooses the interpreter"
 	@echo "make clean    remove what was built, except .venv"
@@ -19,6 +20,9 @@ demo: .venv/installed
 
 test: .venv/installed
 	@$(BIN)/pytest -n 2 -m "not slow"
+
+proofs: .venv/installed
+	@$(BIN)/pytest -n 2 -m formal
 
 lint: .venv/installed build/lint/dyad
 	@$(BIN)/ruff check .
@@ -36,7 +40,7 @@ install: .venv/installed
 		echo "$(PYTHON) cannot make virtual environments: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing dyad and what it needs into .venv"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,synthesis]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,synthesis,formal]'
 	@touch $@
 
 # mypy takes the package's name from its folder, which may have any name here.

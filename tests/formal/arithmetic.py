@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import ModuleType
 
-from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Const, Mux, Signal, Value, signed
 
 from dyad.hw.formal import Problem
 from dyad.models.formats import scalar

@@ -78,7 +78,7 @@ def load_requests() -> Problem:
     solver="z3",
 )
 def store_requests_and_beats() -> Problem:
-    """`StoreUnit.request` and `.write` stand until taken, requests only while it works; no more beats than fit are read.
+    """`StoreUnit.request` and `.write` stand until taken, requests while it works; no more beats than fit are read.
 
     Given: commands of at least a byte; memory takes the beats of a request after it has accepted it, whenever it likes.
     """

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Every proof holds, and fails once its bug is planted; the harness itself is no easier to satisfy than it should be."""
+"""Every proof holds, and fails once its bug is planted; the harness itself is no easier to satisfy than it should."""
 
 from __future__ import annotations
 
