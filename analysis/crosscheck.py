@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -140,18 +141,31 @@ def prepare(
 
 
 def with_pe(accelerator: Accelerator, name: str, **parameters: Any) -> Accelerator:
-    """Return an accelerator with another processing element, of as few lanes as its words and memory allow.
+    """Return an accelerator with another processing element, of as few lanes as it can have.
+
+    Where a row takes more bytes in a step than the memory moves in a cycle, that moves more; where a word of weights is
+    narrower than that, the tile has more columns.
 
     Raises
     ------
-    InputError : if the name or a parameter is unknown, or no number of lanes fits.
+    InputError : if the name or a parameter is unknown, or the processing element does not fit.
     """
+    tile, memory = accelerator.tile, accelerator.memory
     error: InputError | None = None
-    for lanes in (1, 2, 4, 8, 16, 32):
+    for columns, lanes in product((1, 2, 4, 8, 16), (1, 2, 4, 8, 16)):
         try:
-            return replace(accelerator, name=f"{accelerator.name}-{name}", pe=get(name, lanes=lanes, **parameters))
+            element = get(name, lanes=lanes, **parameters)
+            return replace(
+                accelerator,
+                name=f"{accelerator.name}-{name}",
+                pe=element,
+                tile=replace(tile, n=columns * tile.n),
+                memory=replace(
+                    memory, bytes_per_cycle=max(memory.bytes_per_cycle, lanes * element.activation_bits // 8)
+                ),
+            )
         except InputError as reason:
-            error = reason
+            error = error or reason
     raise error or InputError(f"{name} does not fit {accelerator.name}")
 
 
