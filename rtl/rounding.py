@@ -42,13 +42,17 @@ def shift_right(m: Module, word: Value, amount: Value) -> Signal:
     return word
 
 
-def normalize(m: Module, word: Value) -> tuple[Signal, Signal]:
-    """Return `word` shifted left until its top bit is set, and the number of places (all ones if `word` is 0)."""
+def normalize(m: Module, word: Value, fill: Value | int = 0) -> tuple[Signal, Signal]:
+    """Return `word` shifted left until its top bit is set, and the number of places (all ones if `word` is 0).
+
+    Bits `fill` come in from below; a word that has a bit set does not depend on them otherwise.
+    """
+    fill = Value.cast(fill)[0]
     places = Signal(range(len(word)))
     for bit in reversed(range(len(places))):
         shifted = Signal(len(word), name=f"normalized_{1 << bit}")
         m.d.comb += places[bit].eq(~word[-(1 << bit) :].any())
-        m.d.comb += shifted.eq(Mux(places[bit], word << (1 << bit), word))
+        m.d.comb += shifted.eq(Mux(places[bit], Cat(fill.replicate(1 << bit), word), word))
         word = shifted
     return word, places
 

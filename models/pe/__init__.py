@@ -11,10 +11,11 @@ from .int_mac import IntMac
 from .lut import Lut
 from .mixpe import MixPE
 from .ternary import Ternary
+from .xr_npe import XrNpe
 
-__all__ = ["PE", "IntMac", "Lut", "MixPE", "Mode", "Ternary", "get", "names", "variants"]
+__all__ = ["PE", "IntMac", "Lut", "MixPE", "Mode", "Ternary", "XrNpe", "get", "names", "variants"]
 
-_BY_NAME = {description.name: description for description in (MixPE, Lut, IntMac, Ternary)}
+_BY_NAME = {description.name: description for description in (MixPE, Lut, IntMac, Ternary, XrNpe)}
 
 
 def names() -> tuple[str, ...]:

@@ -1,0 +1,459 @@
+"""XR-NPE as a circuit (arXiv 2508.13049): a regrouped multiplier, aligners and one quire, with decoders at the edges.
+
+The arithmetic is `dyad.models.pe.xr_npe`. The edges decode a word to sub-lanes of sign, significand and exponent
+(`posit.Number`), in fixed fields of one operand whatever the mode. Products have four places: 0 to 3 in the modes of
+four operands, 0 and 2 in those of two, 2 alone for one. A cell takes three cycles:
+
+1. multiply: one array of 13 x 13 bits. Partial products of two different sub-lanes are held at 0, which leaves the
+   products of the sub-lanes next to one another; exponents are added in four adders, two of which are one for one
+   operand.
+2. align: each product is shifted by its exponent; narrow ones are summed. What one operand's aligner is for the low
+   four bits of its exponent is place 2's in the other modes.
+3. accumulate: what stage 2 left is put at its place in the quire and added. Carries between the segments of the quire
+   wait in registers, in the result too, until the finish station adds them; modes of narrow products use the first
+   segment only, and the others stand still.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+
+from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ...models.formats import scalar
+from ...models.pe.description import Mode
+from ...models.pe.xr_npe import WORD, XrNpe, product_range
+from ..float import Add
+from ..posit import Number, Posit, decode
+from ..rounding import delay
+from .stations import STEP, Stations
+
+PLACES = 4
+PRECISION = 13
+WIDTHS = {1: PRECISION, 2: 6, 4: 2}
+"""Bits of a significand, by the number of operands in a word."""
+OPERAND = data.StructLayout({"significand": PRECISION, "exponent": 3 * PLACES, "sign": PLACES, "nar": 1})
+"""A decoded word.
+
+significand : the place's sub-lane starts at bit 3 * place: 2 bits of four operands, 6 of two, 13 of one.
+exponent : 3 bits for each place; one operand has 6 from place 2 on.
+sign : a bit for each place.
+nar : a sub-lane is NaR.
+"""
+
+COLUMN_FLAGS = {"wide": 1, "quad": 1}
+"""What else a cell takes from its column: whether words hold one operand, whether four. Without `valid` nothing changes.
+"""
+
+SEGMENT = 22
+"""Bits of the quire between which carries wait, beyond those that narrow products use."""
+
+
+def stations(pe: XrNpe) -> Stations:
+    """Return the constructors of the four stations for a description."""
+    return Stations(
+        PrepareRow=partial(PrepareRow, pe),
+        PrepareColumn=partial(PrepareColumn, pe),
+        Dot=partial(Dot, pe),
+        Finish=partial(Finish, pe),
+        result=result_layout(pe),
+        sum=signed(1),
+    )
+
+
+def row_layout(pe: XrNpe) -> data.StructLayout:
+    """Return the shape of what a cell takes in a step from its row."""
+    return data.StructLayout({"words": data.ArrayLayout(OPERAND, pe.lanes)})
+
+
+def column_layout(pe: XrNpe) -> data.StructLayout:
+    """Return the shape of what a cell takes in a step from its column."""
+    return data.StructLayout({"words": data.ArrayLayout(OPERAND, pe.lanes), **COLUMN_FLAGS})
+
+
+def narrow_bits(pe: XrNpe) -> int:
+    """Return the bits of the quire that modes of several operands in a word use."""
+    return max((pe.quire_bits(mode) for mode in pe.modes if mode.packing > 1), default=0)
+
+
+def segments(pe: XrNpe) -> list[tuple[int, int]]:
+    """Return the bits, from and to, of each segment of the quire; the first one is what narrow modes use."""
+    first = narrow_bits(pe) or SEGMENT
+    edges = [0, *range(first, pe.accumulator_bits - SEGMENT // 2, SEGMENT), pe.accumulator_bits]
+    return [*pairwise(edges)]
+
+
+def result_layout(pe: XrNpe) -> data.StructLayout:
+    """Return the shape of a cell's result: the quire, the carries that wait above each segment but the last, NaR."""
+    carry = pe.lanes.bit_length()
+    return data.StructLayout(
+        {"quire": pe.accumulator_bits, "carries": data.ArrayLayout(carry, len(segments(pe)) - 1), "nar": 1}
+    )
+
+
+def is_any(mode: Value, pe: XrNpe, packing: int) -> Value:
+    """Return whether a mode's index is that of a mode with so many operands in a word."""
+    return Cat(mode == index for index, each in enumerate(pe.modes) if each.packing == packing).any()
+
+
+class _Prepare(wiring.Component):
+    """Decodes the words of a row or a column; one cycle.
+
+    Ports
+    -----
+    step : in, `STEP`; without `valid` operands are 0, which adds nothing to any cell.
+    activations or weights : in, 16 * lanes; lane l at bit 16 l, its sub-lanes from the low bits on.
+    operand : out, `row_layout` or `column_layout`, in the next cycle.
+    """
+
+    def __init__(self, pe: XrNpe, port: str, ports: dict[str, wiring.Member]) -> None:
+        self._pe, self._port = pe, port
+        super().__init__({"step": In(STEP), port: In(WORD * pe.lanes), **ports})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        words = getattr(self, self._port)
+        for lane in range(self._pe.lanes):
+            word = words.word_select(lane, WORD)
+            cases = [_operand(m, word, mode) for mode in self._pe.modes]
+            decoded = Signal(OPERAND, name=f"decoded_{lane}")
+            m.d.comb += decoded.eq(Array(cases)[self.step.mode])
+            m.d.sync += self.operand.words[lane].eq(Mux(self.step.valid, decoded.as_value(), 0))
+        return m
+
+
+class PrepareRow(_Prepare):
+    """See `_Prepare`; `sum` is 0, since the cells of a row share nothing else."""
+
+    def __init__(self, pe: XrNpe) -> None:
+        super().__init__(pe, "activations", {"operand": Out(row_layout(pe)), "sum": Out(signed(1))})
+
+
+class PrepareColumn(_Prepare):
+    """See `_Prepare`."""
+
+    def __init__(self, pe: XrNpe) -> None:
+        super().__init__(pe, "weights", {"operand": Out(column_layout(pe))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = super().elaborate(platform)
+        with m.If(self.step.valid):
+            for name, packing in (("wide", 1), ("quad", 4)):
+                m.d.sync += self.operand[name].eq(is_any(self.step.mode, self._pe, packing))
+        return m
+
+
+def _operand(m: Module, word: Value, mode: Mode) -> Value:
+    """Return a word decoded to the fields of `OPERAND`."""
+    bits = WORD // mode.packing
+    stride = PLACES // mode.packing
+    width = WIDTHS[mode.packing]
+    numbers = [_decode(m, word.word_select(part, bits), mode.weight, width) for part in range(mode.packing)]
+    if mode.packing == 1:
+        (number,) = numbers
+        return Cat(number.significand, C(0, 6), C(0, 6) | number.exponent[:6], C(0, 2), number.sign, C(0, 1), number.nar)
+    significand = [Cat(number.significand, C(0, 3 * stride - width)) for number in numbers]
+    exponent = [Cat(number.exponent[:3], C(0, 3 * stride - 3)) for number in numbers]
+    sign = [Cat(number.sign, C(0, stride - 1)) for number in numbers]
+    return Cat(*significand, C(0, 1), *exponent, *sign, Cat(number.nar for number in numbers).any())
+
+
+def _decode(m: Module, code: Value, name: str, precision: int) -> Number:
+    format = scalar(name)
+    if format.encoding == "posit":
+        return decode(m, code, Posit(format.bits, format.exponent_bits), precision)
+    field = code[format.mantissa_bits : -1]
+    significand = Cat(code[: format.mantissa_bits], field.any())
+    return Number(code[-1] & code[:-1].any(), significand, Mux(field.any(), field - 1, 0), C(0, 1))
+
+
+class Dot(wiring.Component):
+    """A cell: the products of `lanes` words each cycle, summed exactly over a segment.
+
+    Parameters
+    ----------
+    pe : description of the processing element.
+
+    Ports
+    -----
+    step : in, `STEP`, with its rules.
+    row, column : in, `row_layout` and `column_layout`: the decoded words of this step, all 0 without `valid`.
+    result : out, `result_layout`; sum of the last segment that ended, three cycles after its last operands. The finish
+        station knows what it stands for.
+    """
+
+    def __init__(self, pe: XrNpe) -> None:
+        self._pe = pe
+        super().__init__(
+            {
+                "step": In(STEP),
+                "row": In(row_layout(pe)),
+                "column": In(column_layout(pe)),
+                "result": Out(result_layout(pe)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        pe, step = self._pe, self.step
+        packings = {mode.packing for mode in pe.modes}
+        wide, quad = (
+            C(int(packings == {packing}), 1) if len(packings) == 1 or packing not in packings else self.column[name]
+            for name, packing in (("wide", 1), ("quad", 4))
+        )
+        first, last = delay(m, step.valid & step.first, 2), delay(m, step.valid & step.last, 2)
+        words = [[_used(operand.words[lane], packings) for operand in (self.row, self.column)] for lane in range(pe.lanes)]
+        nar = delay(m, Cat(operand.nar for pair in words for operand in pair).any(), 2)
+        wides, quads = [wide], [quad]
+        if len(packings) > 1:
+            wides += [delay(m, wide, 1), delay(m, wide, 2)]
+            quads += [delay(m, quad, 1)]
+        addends, ones = [], []
+        for a, b in words:
+            aligned = _align(m, *_multiply(m, a, b, wides[0], quads[0]), wides[len(wides) // 2], quads[-1], pe)
+            addends.append(_put(m, *aligned[:3], wides[-1], pe))
+            ones.append(aligned[3])
+        _accumulate(m, pe, addends, ones, first, last, nar, wides[-1], self.result)
+        return m
+
+
+def _used(operand: data.View, packings: set[int]) -> data.View:
+    """Return an operand with 0 in what none of the modes uses."""
+    used = {name: 0 for name in ("significand", "exponent", "sign")}
+    for packing in packings:
+        stride = PLACES // packing
+        for part in range(packing):
+            used["significand"] |= ((1 << WIDTHS[packing]) - 1) << 3 * stride * part
+            used["exponent"] |= (0o77 << 6 if packing == 1 else 7 << 3 * stride * part)
+            used["sign"] |= 4 if packing == 1 else 1 << stride * part
+    fields = [operand[name] & mask for name, mask in used.items()]
+    return data.View(OPERAND, Cat(*(field[: OPERAND[name].width] for field, name in zip(fields, used)), operand.nar))
+
+
+def _multiply(m: Module, row: Value, column: Value, wide: Value, quad: Value) -> tuple[Value, Value, Value]:
+    """Return, a cycle later, the products side by side, the sums of exponents of the places (4 bits each), signs."""
+    a, b = row.significand, column.significand
+    near = a & ~quad.replicate(PRECISION)
+    far = a & wide.replicate(PRECISION)
+
+    def partial_product(i: int, j: int) -> Value:
+        copy = a if i // 3 == j // 3 else near if i // 6 == j // 6 else far
+        return copy[i] & b[j]
+
+    rows = [Cat(partial_product(i, j) for i in range(PRECISION)) << j for j in range(PRECISION)]
+    product = Signal(2 * PRECISION)
+    exponents = [Signal(4, name=f"exponent_{place}") for place in range(PLACES)]
+    sums: list[Value] = []
+    for place in range(PLACES):
+        carry = (sums[2][3] & wide) if place == 3 else 0
+        total = Signal(4, name=f"sum_{place}")
+        m.d.comb += total.eq(row.exponent.word_select(place, 3) + column.exponent.word_select(place, 3) + carry)
+        sums.append(total)
+        m.d.sync += exponents[place].eq(total)
+    m.d.sync += product.eq(sum(rows))
+    return product, Cat(*exponents), delay(m, row.sign ^ column.sign, 1)
+
+
+def _shift_left(m: Module, word: Value, amount: Value, fill: Value, width: int) -> Value:
+    """Return the low `width` bits of `word << amount`, with `fill` from below; `fill` is also above the word."""
+    for bit in range(len(amount)):
+        wider = min(len(word) + (1 << bit), width)
+        shifted = Signal(wider, name=f"shifted_{1 << bit}")
+        filled = Cat(fill.replicate(1 << bit), word)
+        kept = Cat(word, fill.replicate(wider - len(word)))
+        m.d.comb += shifted.eq(Mux(amount[bit], filled, kept))
+        word = shifted
+    return word
+
+
+def _align(
+    m: Module, product: Value, exponents: Value, sign: Value, wide: Value, quad: Value, pe: XrNpe
+) -> tuple[Value, Value, Value, Value]:
+    """Return, a cycle later, what is left to shift by 16 * coarse: chunk, what is above it, coarse, and 1 to add.
+
+    Negative products are complemented, and the ones that they lack then are added where there is room for a carry.
+    """
+    exponent = [exponents.word_select(place, 4) for place in range(PLACES)]
+    narrow = [product_range(mode).largest.bit_length() for mode in pe.modes if mode.packing > 1]
+    largest = max(narrow, default=0)
+    least = max((product_range(mode).largest.bit_length() for mode in pe.modes if mode.packing == 4), default=0)
+
+    taken = Signal(2 * PRECISION, name="taken")
+    main = Signal(2 * PRECISION, name="main")
+    m.d.comb += [
+        taken.eq(Cat(wide.replicate(12), C(63, 6), (~quad).replicate(6), wide.replicate(2))),
+        main.eq((product & taken) ^ sign[2].replicate(2 * PRECISION)),
+    ]
+    fine = Cat(exponent[2][:3], Mux(wide, exponent[3][0], exponent[2][3]))
+    main = _shift_left(m, main, fine, sign[2], 2 * PRECISION + 15)
+
+    second = Signal(12, name="second")
+    m.d.comb += second.eq((product[:12] & Cat((~wide).replicate(6), (~wide & ~quad).replicate(6))) ^ sign[0].replicate(12))
+    terms = [Cat(_shift_left(m, second, exponent[0], sign[0], largest), sign[0]).as_signed()]
+    for place in (1, 3) if least else ():
+        negative = sign[place] & quad
+        small = Signal(4, name="small")
+        m.d.comb += small.eq((product[6 * place :][:4] & quad.replicate(4)) ^ negative.replicate(4))
+        terms.append(Cat(_shift_left(m, small, exponent[place], negative, least), negative).as_signed() + negative)
+    terms.append((Cat(main[12 : 12 + largest], sign[2]) & (~wide).replicate(largest + 1)).as_signed())
+    total = Signal(signed(largest + 2))
+    if narrow:
+        m.d.comb += total.eq((terms[0] + terms[-1] + sign[0]) + sum(terms[1:-1]))
+
+    limit = min(narrow_bits(pe), len(main))
+    chunk, fill, one = Signal(len(main)), Signal(), Signal()
+    m.d.sync += [
+        chunk.eq((main & wide.replicate(len(main))) | Cat(total, total[-1].replicate(len(main)))[:limit]),
+        fill.eq(Mux(wide, sign[2], total[-1])),
+        one.eq(sign[2]),
+    ]
+    return chunk, fill, delay(m, exponent[3][1:] & wide.replicate(3), 1), one
+
+
+def _put(m: Module, chunk: Value, fill: Value, coarse: Value, wide: Value, pe: XrNpe) -> Value:
+    """Return the chunk shifted left by 16 * coarse, with `fill` around it, as wide as the quire."""
+    parts = [Cat(chunk, fill.replicate(48 - len(chunk)))[16 * part : 16 * part + 16] for part in range(3)]
+    chosen = [coarse == index for index in range(6)]
+    above = fill & wide
+    limit = narrow_bits(pe)
+    words = []
+    for word in range(-(-pe.accumulator_bits // 16)):
+        cases = [(chosen[word - part], parts[part]) for part in range(3) if 0 <= word - part < len(chosen)]
+        missed = ~Cat(case for case, _ in cases).any()
+        bits = [
+            Cat(*(case & part[bit] for case, part in cases), missed & (fill if 16 * word + bit < limit else above)).any()
+            for bit in range(16)
+        ]
+        words += bits
+    addend = Signal(pe.accumulator_bits, name="addend")
+    narrow = Cat(C((1 << limit) - 1, limit), wide.replicate(pe.accumulator_bits - limit))
+    m.d.comb += addend.eq(Cat(*words) & narrow)
+    return addend
+
+
+def _accumulate(
+    m: Module,
+    pe: XrNpe,
+    addends: list[Value],
+    ones: list[Value],
+    first: Value,
+    last: Value,
+    nar: Value,
+    wide: Value,
+    result: data.View,
+) -> None:
+    """Add to the quire, from 0 at the first step of a segment, and show it after the last."""
+    quire, totals = Signal(result.shape(), name="quire"), Signal(result.shape(), name="totals")
+    parts = segments(pe)
+    carried: Value | None = None
+    for index, (low, high) in enumerate(parts):
+        idle = first if index == 0 else first | ~wide
+        width = high - low
+        before = quire.quire[low:high] & (~idle).replicate(width)
+        carry: Value = sum(ones) if carried is None else carried & (~idle).replicate(len(carried))
+        total = Signal(width + pe.lanes.bit_length(), name=f"segment_{index}")
+        m.d.comb += [
+            total.eq(before + sum(addend[low:high] for addend in addends) + carry),
+            totals.quire[low:high].eq(total),
+        ]
+        if index < len(parts) - 1:
+            m.d.comb += totals.carries[index].eq(total[width:] & wide.replicate(pe.lanes.bit_length()))
+            carried = quire.carries[index]
+    m.d.comb += totals.nar.eq((quire.nar & ~first) | nar)
+    m.d.sync += quire.eq(totals)
+    with m.If(last):
+        m.d.sync += result.eq(totals)
+
+
+class Finish(wiring.Component):
+    """Rounds a cell's sum to odd in float32 and adds it to a total, with `latency` cycles and interval 1.
+
+    Ports
+    -----
+    mode : in, 4; index of the segment's mode.
+    accumulator : in, `result_layout`; a cell's result.
+    activation_sum, zero_point, scale, scaled : in; not used.
+    base : in, 32; the total before: bits of a finite float32 or of a NaN.
+    total : out, 32, `latency` cycles later; f32(base + sum), the NaN 0x7FC00000 if an operand was NaR or the base NaN.
+    """
+
+    latency = 3 + Add.latency
+
+    def __init__(self, pe: XrNpe) -> None:
+        self._pe = pe
+        super().__init__(
+            {
+                "mode": In(4),
+                "accumulator": In(result_layout(pe)),
+                "activation_sum": In(signed(1)),
+                "zero_point": In(signed(9)),
+                "scale": In(16),
+                "scaled": In(1),
+                "base": In(32),
+                "total": Out(32),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        pe = self._pe
+        total = Signal(signed(pe.accumulator_bits))
+        m.d.sync += total.eq(_resolved(self.accumulator, is_any(self.mode, pe, 1), pe))
+
+        # What is complemented where the sum is negative lacks 1, which is what ones without end below it come to.
+        sign = total[-1]
+        word = Cat(sign, total[:-1] ^ sign.replicate(len(total) - 1))
+        top = len(word) - 2
+        coarse, places, lost = _leading(word, sign, range(top.bit_length() - 1, 4, -1))
+        word, sign, places, lost = (delay(m, value, 1) for value in (coarse, sign, places, lost))
+        word, finer, lost_too = _leading(word, sign, range(4, -1, -1))
+        unit = Signal(signed(8))
+        with m.Switch(delay(m, self.mode, 2)):
+            for index, mode in enumerate(pe.modes):
+                with m.Case(index):
+                    m.d.comb += unit.eq(product_range(mode).exponent)
+        exponent = unit + (127 + top) - Cat(finer, places)
+        inexact = lost | lost_too
+        odd = Cat(word[:-1], exponent[:8]) + (sign & ~inexact)
+        value = Signal(32)
+        m.d.sync += value.eq(Mux(word[-1], Cat(odd[:31] | inexact, sign), 0))
+
+        m.submodules.add = add = Add()
+        base = delay(m, self.base, 3)
+        nan = base[23:31].all()
+        m.d.comb += [
+            add.a.eq(Mux(nan, 0, base)),
+            add.b.eq(value),
+            self.total.eq(Mux(delay(m, nan | delay(m, self.accumulator.nar, 3), Add.latency), 0x7FC00000, add.sum)),
+        ]
+        return m
+
+
+def _resolved(result: data.View, wide: Value, pe: XrNpe) -> Value:
+    """Return the quire of a result with the carries that waited, and its sign above what narrow modes use."""
+    carries = sum(carry << high for carry, (_, high) in zip(result.carries, segments(pe), strict=False))
+    limit = narrow_bits(pe)
+    if limit in (0, pe.accumulator_bits):
+        return result.quire + carries
+    above = result.quire[limit - 1] & ~wide
+    return (result.quire + carries) | Cat(C(0, limit), above.replicate(pe.accumulator_bits - limit))
+
+
+def _leading(word: Value, fill: Value, bits: range) -> tuple[Value, Value, Value]:
+    """Return a word shifted left by so many places until a one is at the top, as far as `bits` of their number allow;
+    those places; and whether bits unlike `fill` were cut off below the 24 and what the lower places may still need.
+    """
+    places: list[Value] = []
+    lost: list[Value] = []
+    for bit in bits:
+        none = ~word[-(1 << bit) :].any()
+        word = Mux(none, Cat(fill.replicate(1 << bit), word)[: len(word)], word)
+        places.insert(0, none)
+        spare = len(word) - (24 + (1 << bit) - 1)
+        if spare > 0:
+            lost.append((word[:spare] ^ fill.replicate(spare)).any())
+            word = word[spare:]
+    return word, Cat(*places), Cat(*lost).any()
