@@ -1,18 +1,12 @@
-"""Posits as circuits: what a code stands for, and the code that a number rounds to.
-
-Decoded, a number of any format is a float with subnormals: (-1)^sign * significand * 2^(exponent - unit), whose
-exponent is not negative, and is 0 where the significand is not normalized. 2^-unit is then what all values of the
-format are multiples of, and the exponents span less than those of normalized numbers would. The arithmetic is
-`dyad.models.formats.posits`.
-"""
+"""Numbers rounded to posits: the bit string that they are, cut off. The arithmetic is `dyad.models.formats.posits`."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value
 
-from .rounding import normalize, shift_right
+from ..models.formats import scalar
 
 
 class Posit(NamedTuple):
@@ -20,11 +14,6 @@ class Posit(NamedTuple):
 
     bits: int
     exponent_bits: int
-
-    @property
-    def precision(self) -> int:
-        """Significant bits of the numbers around 1, which have the most."""
-        return max(self.bits - 2 - self.exponent_bits, 1)
 
     @property
     def unit(self) -> int:
@@ -37,40 +26,10 @@ class Posit(NamedTuple):
         return 1 << (self.bits - 1)
 
 
-class Number(NamedTuple):
-    """A decoded number: see the module. `nar` is set for NaR, whose other fields mean nothing."""
-
-    sign: Value
-    significand: Value
-    exponent: Value
-    nar: Value
-
-
-def decode(m: Module, code: Value, posit: Posit, precision: int) -> Number:
-    """Return what a code stands for, in `precision` bits of significand, not less than the format has."""
-    n, es = posit
-    sign = code[-1]
-    magnitude = Signal(n - 1, name="posit_magnitude")
-    m.d.comb += magnitude.eq(Mux(sign, -code, code))
-    some = magnitude.any()
-
-    # The regime's run ends at the first bit that is unlike its first: the leading one once ones are complemented.
-    ones = magnitude[-1]
-    normalized, places = normalize(m, magnitude[:-1] ^ ones.replicate(n - 2), fill=ones)
-    run = Mux(normalized[-1], places, n - 2)
-    tail = normalized[:-1] ^ ones.replicate(n - 3)
-    tail = Cat(C(0, max(es + precision - 1 - len(tail), 0)), tail)
-    regime = Mux(ones, run, ~Cat(run, 0).as_signed())
-    scale = (regime << es) + tail[len(tail) - es :]
-
-    # Below the least normalized number the exponent stays 0 and the significand loses zeros.
-    biased = Signal(signed(len(run) + es + 3), name="posit_biased")
-    m.d.comb += biased.eq(scale + (posit.unit - (precision - 1)))
-    depth = Signal(range(precision + 1), name="posit_depth")
-    m.d.comb += depth.eq(Mux(biased < 0, -biased, 0))
-    significand = Cat(tail[len(tail) - es - (precision - 1) : len(tail) - es], some) >> depth
-    exponent = Mux(some & (biased > 0), biased, 0)
-    return Number(sign & some, Mux(some, significand, 0), exponent, sign & ~some)
+def posit_of(name: str) -> Posit:
+    """Return a posit format by name."""
+    format = scalar(name)
+    return Posit(format.bits, format.exponent_bits)
 
 
 def cut(m: Module, formats: tuple[Posit, ...], format: Value, fraction: Value, scale: Value) -> Signal:
@@ -103,7 +62,7 @@ def cut(m: Module, formats: tuple[Posit, ...], format: Value, fraction: Value, s
         run.eq(Mux(small, ~regime, regime)),
         amount.eq(Mux(run < limit, run, limit)),
     ]
-    # The regime begins with 01 or 10 and is stretched to the right; complemented where the string moves in ones.
+    # The regime begins with 01 or 10; moving the string to the right repeats its first bit.
     body = Cat(tail, small, ~small)
     return _stretch(m, body, amount, ~small)
 

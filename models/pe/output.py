@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError, unknown
+from ..formats import scalar
 
 LATENCY = 5
 """Cycles from an accumulator to its rounded value in the circuit (`dyad.rtl.output.Output`)."""
 
 FORMATS = ("int8", "fp16", "fp32")
 """Output formats, in the order of their codes in the circuit."""
+
+POSITS = ("posit(8,0)", "posit(16,1)", "posit(4,1)")
+"""Output formats of circuits that are built for them, whose codes follow."""
 
 
 def rescale(
@@ -25,31 +29,35 @@ def rescale(
     shift: ArrayLike,
     relu: bool,
     format_name: str,
-) -> NDArray[np.int8] | NDArray[np.float16] | NDArray[np.float32]:
+) -> NDArray[np.int8] | NDArray[np.float16] | NDArray[np.float32] | NDArray[np.unsignedinteger]:
     """Return accumulator * multiplier / 2^shift, after an optional ReLU, rounded once to nearest even.
 
     Parameters
     ----------
-    accumulator : int32 or float32 [M, N]; a float32 accumulator is finite.
+    accumulator : int32 or float32 [M, N]; a float32 accumulator is finite or, where the circuit is built for posits,
+        NaN.
     multiplier : integers 0..65535, shape [N] or any that broadcasts.
     shift : integers 0..63, as `multiplier`.
     relu : whether negative accumulators become +0.
     format_name : ``int8`` saturates; ``fp16`` and ``fp32`` overflow to infinity, and a negative accumulator keeps its
-        sign when it rounds to zero.
+        sign when it rounds to zero. Posits are returned as codes: only 0 becomes 0, and only NaN becomes NaR. In int8
+        NaN is 0.
 
     Raises
     ------
     InputError : if the format is not one of these or a multiplier or a shift is out of range.
     """
-    if format_name not in FORMATS:
-        raise unknown("output format", format_name, FORMATS)
+    if format_name not in FORMATS + POSITS:
+        raise unknown("output format", format_name, FORMATS + POSITS)
     multiplier = _integers("multiplier", multiplier, 65535)
     shift = _integers("shift", shift, 63)
     if relu:
-        accumulator = np.where(accumulator > 0, accumulator, accumulator.dtype.type(0))
+        accumulator = np.where((accumulator > 0) | np.isnan(accumulator), accumulator, accumulator.dtype.type(0))
     value = np.ldexp(accumulator.astype(np.float64) * multiplier, -shift)
+    if format_name in POSITS:
+        return scalar(format_name).encode(value)
     if format_name == "int8":
-        return np.clip(np.rint(value), -128, 127).astype(np.int8)
+        return np.clip(np.rint(np.nan_to_num(value)), -128, 127).astype(np.int8)
     with np.errstate(over="ignore"):
         if format_name == "fp16":
             return value.astype(np.float16)

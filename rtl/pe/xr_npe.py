@@ -1,7 +1,7 @@
 """XR-NPE as a circuit (arXiv 2508.13049): a regrouped multiplier, aligners and one quire, with decoders at the edges.
 
 The arithmetic is `dyad.models.pe.xr_npe`. The edges decode a word to sub-lanes of sign, significand and exponent
-(`posit.Number`), in fixed fields of one operand whatever the mode. Products have four places: 0 to 3 in the modes of
+(`decode.Number`), in fixed fields of one operand whatever the mode. Products have four places: 0 to 3 in the modes of
 four operands, 0 and 2 in those of two, 2 alone for one. A cell takes three cycles:
 
 1. multiply: one array of 13 x 13 bits. Partial products of two different sub-lanes are held at 0, which leaves the
@@ -23,11 +23,11 @@ from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ...models.formats import scalar
 from ...models.pe.description import Mode
 from ...models.pe.xr_npe import WORD, XrNpe, product_range
+from ..compress import total
+from ..decode import decode
 from ..float import Add
-from ..posit import Number, Posit, decode
 from ..rounding import delay
 from .stations import STEP, Stations
 
@@ -45,8 +45,7 @@ nar : a sub-lane is NaR.
 """
 
 COLUMN_FLAGS = {"wide": 1, "quad": 1}
-"""What else a cell takes from its column: whether words hold one operand, whether four. Without `valid` nothing changes.
-"""
+"""What else a cell takes from its column: whether words hold one operand, whether four. It stays while not `valid`."""
 
 SEGMENT = 22
 """Bits of the quire between which carries wait, beyond those that narrow products use."""
@@ -151,23 +150,16 @@ def _operand(m: Module, word: Value, mode: Mode) -> Value:
     bits = WORD // mode.packing
     stride = PLACES // mode.packing
     width = WIDTHS[mode.packing]
-    numbers = [_decode(m, word.word_select(part, bits), mode.weight, width) for part in range(mode.packing)]
+    numbers = [decode(m, word.word_select(part, bits), mode.weight, width) for part in range(mode.packing)]
     if mode.packing == 1:
         (number,) = numbers
-        return Cat(number.significand, C(0, 6), C(0, 6) | number.exponent[:6], C(0, 2), number.sign, C(0, 1), number.nar)
+        return Cat(
+            number.significand, C(0, 6), C(0, 6) | number.exponent[:6], C(0, 2), number.sign, C(0, 1), number.nar
+        )
     significand = [Cat(number.significand, C(0, 3 * stride - width)) for number in numbers]
     exponent = [Cat(number.exponent[:3], C(0, 3 * stride - 3)) for number in numbers]
     sign = [Cat(number.sign, C(0, stride - 1)) for number in numbers]
     return Cat(*significand, C(0, 1), *exponent, *sign, Cat(number.nar for number in numbers).any())
-
-
-def _decode(m: Module, code: Value, name: str, precision: int) -> Number:
-    format = scalar(name)
-    if format.encoding == "posit":
-        return decode(m, code, Posit(format.bits, format.exponent_bits), precision)
-    field = code[format.mantissa_bits : -1]
-    significand = Cat(code[: format.mantissa_bits], field.any())
-    return Number(code[-1] & code[:-1].any(), significand, Mux(field.any(), field - 1, 0), C(0, 1))
 
 
 class Dot(wiring.Component):
@@ -205,7 +197,9 @@ class Dot(wiring.Component):
             for name, packing in (("wide", 1), ("quad", 4))
         )
         first, last = delay(m, step.valid & step.first, 2), delay(m, step.valid & step.last, 2)
-        words = [[_used(operand.words[lane], packings) for operand in (self.row, self.column)] for lane in range(pe.lanes)]
+        words = [
+            [_used(m, operand.words[lane], packings) for operand in (self.row, self.column)] for lane in range(pe.lanes)
+        ]
         nar = delay(m, Cat(operand.nar for pair in words for operand in pair).any(), 2)
         wides, quads = [wide], [quad]
         if len(packings) > 1:
@@ -220,40 +214,42 @@ class Dot(wiring.Component):
         return m
 
 
-def _used(operand: data.View, packings: set[int]) -> data.View:
+def _used(m: Module, operand: data.View, packings: set[int]) -> data.View:
     """Return an operand with 0 in what none of the modes uses."""
-    used = {name: 0 for name in ("significand", "exponent", "sign")}
+    masks = dict.fromkeys(("significand", "exponent", "sign"), 0)
     for packing in packings:
         stride = PLACES // packing
         for part in range(packing):
-            used["significand"] |= ((1 << WIDTHS[packing]) - 1) << 3 * stride * part
-            used["exponent"] |= (0o77 << 6 if packing == 1 else 7 << 3 * stride * part)
-            used["sign"] |= 4 if packing == 1 else 1 << stride * part
-    fields = [operand[name] & mask for name, mask in used.items()]
-    return data.View(OPERAND, Cat(*(field[: OPERAND[name].width] for field, name in zip(fields, used)), operand.nar))
+            masks["significand"] |= ((1 << WIDTHS[packing]) - 1) << 3 * stride * part
+            masks["exponent"] |= 0o77 << 6 if packing == 1 else 7 << 3 * stride * part
+            masks["sign"] |= 4 if packing == 1 else 1 << stride * part
+    used = Signal(OPERAND)
+    m.d.comb += [used[name].eq(operand[name] & mask) for name, mask in masks.items()]
+    m.d.comb += used.nar.eq(operand.nar)
+    return used
 
 
 def _multiply(m: Module, row: Value, column: Value, wide: Value, quad: Value) -> tuple[Value, Value, Value]:
     """Return, a cycle later, the products side by side, the sums of exponents of the places (4 bits each), signs."""
     a, b = row.significand, column.significand
-    near = a & ~quad.replicate(PRECISION)
-    far = a & wide.replicate(PRECISION)
+    near, far = Signal(PRECISION), Signal(PRECISION)
+    m.d.comb += [near.eq(a & ~quad.replicate(PRECISION)), far.eq(a & wide.replicate(PRECISION))]
 
     def partial_product(i: int, j: int) -> Value:
         copy = a if i // 3 == j // 3 else near if i // 6 == j // 6 else far
         return copy[i] & b[j]
 
-    rows = [Cat(partial_product(i, j) for i in range(PRECISION)) << j for j in range(PRECISION)]
+    rows = [(Cat(partial_product(i, j) for i in range(PRECISION)), j) for j in range(PRECISION)]
     product = Signal(2 * PRECISION)
     exponents = [Signal(4, name=f"exponent_{place}") for place in range(PLACES)]
     sums: list[Value] = []
     for place in range(PLACES):
         carry = (sums[2][3] & wide) if place == 3 else 0
-        total = Signal(4, name=f"sum_{place}")
-        m.d.comb += total.eq(row.exponent.word_select(place, 3) + column.exponent.word_select(place, 3) + carry)
-        sums.append(total)
-        m.d.sync += exponents[place].eq(total)
-    m.d.sync += product.eq(sum(rows))
+        sum_ = Signal(4, name=f"sum_{place}")
+        m.d.comb += sum_.eq(row.exponent.word_select(place, 3) + column.exponent.word_select(place, 3) + carry)
+        sums.append(sum_)
+        m.d.sync += exponents[place].eq(sum_)
+    m.d.sync += product.eq(total(m, rows, 2 * PRECISION))
     return product, Cat(*exponents), delay(m, row.sign ^ column.sign, 1)
 
 
@@ -261,6 +257,7 @@ def _shift_left(m: Module, word: Value, amount: Value, fill: Value, width: int) 
     """Return the low `width` bits of `word << amount`, with `fill` from below; `fill` is also above the word."""
     for bit in range(len(amount)):
         wider = min(len(word) + (1 << bit), width)
+        word = word[:wider]
         shifted = Signal(wider, name=f"shifted_{1 << bit}")
         filled = Cat(fill.replicate(1 << bit), word)
         kept = Cat(word, fill.replicate(wider - len(word)))
@@ -291,7 +288,9 @@ def _align(
     main = _shift_left(m, main, fine, sign[2], 2 * PRECISION + 15)
 
     second = Signal(12, name="second")
-    m.d.comb += second.eq((product[:12] & Cat((~wide).replicate(6), (~wide & ~quad).replicate(6))) ^ sign[0].replicate(12))
+    m.d.comb += second.eq(
+        (product[:12] & Cat((~wide).replicate(6), (~wide & ~quad).replicate(6))) ^ sign[0].replicate(12)
+    )
     terms = [Cat(_shift_left(m, second, exponent[0], sign[0], largest), sign[0]).as_signed()]
     for place in (1, 3) if least else ():
         negative = sign[place] & quad
@@ -315,22 +314,22 @@ def _align(
 
 def _put(m: Module, chunk: Value, fill: Value, coarse: Value, wide: Value, pe: XrNpe) -> Value:
     """Return the chunk shifted left by 16 * coarse, with `fill` around it, as wide as the quire."""
-    parts = [Cat(chunk, fill.replicate(48 - len(chunk)))[16 * part : 16 * part + 16] for part in range(3)]
-    chosen = [coarse == index for index in range(6)]
-    above = fill & wide
+    extended, chosen = Signal(48, name="extended"), Signal(6, name="chosen")
+    m.d.comb += extended.eq(Cat(chunk, fill.replicate(len(extended))))
+    m.d.comb += [chosen[index].eq(coarse == index) for index in range(len(chosen))]
+    parts = [extended[16 * part : 16 * part + 16] for part in range(3)]
     limit = narrow_bits(pe)
+    # Above what narrow modes use they leave 0.
+    used = Cat(C((1 << limit) - 1, limit), wide.replicate(pe.accumulator_bits - limit))
     words = []
     for word in range(-(-pe.accumulator_bits // 16)):
         cases = [(chosen[word - part], parts[part]) for part in range(3) if 0 <= word - part < len(chosen)]
-        missed = ~Cat(case for case, _ in cases).any()
-        bits = [
-            Cat(*(case & part[bit] for case, part in cases), missed & (fill if 16 * word + bit < limit else above)).any()
-            for bit in range(16)
-        ]
-        words += bits
+        missed = fill & ~Cat(case for case, _ in cases).any()
+        words.append(missed.replicate(16))
+        for case, part in cases:
+            words[-1] |= part & case.replicate(16)
     addend = Signal(pe.accumulator_bits, name="addend")
-    narrow = Cat(C((1 << limit) - 1, limit), wide.replicate(pe.accumulator_bits - limit))
-    m.d.comb += addend.eq(Cat(*words) & narrow)
+    m.d.comb += addend.eq(Cat(*words) & used)
     return addend
 
 
@@ -405,11 +404,12 @@ class Finish(wiring.Component):
 
         # What is complemented where the sum is negative lacks 1, which is what ones without end below it come to.
         sign = total[-1]
-        word = Cat(sign, total[:-1] ^ sign.replicate(len(total) - 1))
+        word = Signal(len(total))
+        m.d.comb += word.eq(Cat(sign, total[:-1] ^ sign.replicate(len(total) - 1)))
         top = len(word) - 2
-        coarse, places, lost = _leading(word, sign, range(top.bit_length() - 1, 4, -1))
+        coarse, places, lost = _leading(m, word, sign, range(top.bit_length() - 1, 4, -1))
         word, sign, places, lost = (delay(m, value, 1) for value in (coarse, sign, places, lost))
-        word, finer, lost_too = _leading(word, sign, range(4, -1, -1))
+        word, finer, lost_too = _leading(m, word, sign, range(4, -1, -1))
         unit = Signal(signed(8))
         with m.Switch(delay(m, self.mode, 2)):
             for index, mode in enumerate(pe.modes):
@@ -442,18 +442,18 @@ def _resolved(result: data.View, wide: Value, pe: XrNpe) -> Value:
     return (result.quire + carries) | Cat(C(0, limit), above.replicate(pe.accumulator_bits - limit))
 
 
-def _leading(word: Value, fill: Value, bits: range) -> tuple[Value, Value, Value]:
+def _leading(m: Module, word: Value, fill: Value, bits: range) -> tuple[Value, Value, Value]:
     """Return a word shifted left by so many places until a one is at the top, as far as `bits` of their number allow;
     those places; and whether bits unlike `fill` were cut off below the 24 and what the lower places may still need.
     """
-    places: list[Value] = []
+    places = Signal(len(bits))
     lost: list[Value] = []
     for bit in bits:
-        none = ~word[-(1 << bit) :].any()
-        word = Mux(none, Cat(fill.replicate(1 << bit), word)[: len(word)], word)
-        places.insert(0, none)
-        spare = len(word) - (24 + (1 << bit) - 1)
-        if spare > 0:
-            lost.append((word[:spare] ^ fill.replicate(spare)).any())
-            word = word[spare:]
-    return word, Cat(*places), Cat(*lost).any()
+        none = places[bit - bits[-1]]
+        spare = max(len(word) - (24 + (1 << bit) - 1), 0)
+        shifted = Signal(len(word), name=f"leading_{1 << bit}")
+        m.d.comb += none.eq(~word[-(1 << bit) :].any())
+        m.d.comb += shifted.eq(Mux(none, Cat(fill.replicate(1 << bit), word), word))
+        lost.append((shifted[:spare] ^ fill.replicate(spare)).any())
+        word = shifted[spare:]
+    return word, places, Cat(*lost).any()
