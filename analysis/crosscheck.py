@@ -21,7 +21,7 @@ from ..models.pe import PE, get
 from ..models.pe.output import dyadic, rescale
 from ..models.program import interpret
 from ..models.program.blocking import Blocking
-from ..models.program.isa import OUTPUTS, UNITS, assemble, unit
+from ..models.program.isa import UNITS, assemble, unit
 from ..models.program.program import Program, compile_layers
 from ..models.qtensor import QTensor
 from ..models.quantized import QuantizedLayer
@@ -206,7 +206,7 @@ def _random_layer(name: str, accelerator: Accelerator, rng: np.random.Generator,
         group=group,
         zero_point=zero_point,
         relu=bool(rng.integers(2)),
-        output=str(rng.choice(OUTPUTS)),
+        output=str(rng.choice(accelerator.pe.outputs)),
     )
 
 

@@ -15,7 +15,7 @@ from .xr_npe import XrNpe
 
 __all__ = ["PE", "IntMac", "Lut", "MixPE", "Mode", "Ternary", "XrNpe", "get", "names", "variants"]
 
-_BY_NAME = {description.name: description for description in (MixPE, Lut, IntMac, Ternary, XrNpe)}
+_BY_NAME: dict[str, Any] = {description.name: description for description in (MixPE, Lut, IntMac, Ternary, XrNpe)}
 
 
 def names() -> tuple[str, ...]:

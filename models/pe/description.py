@@ -69,6 +69,7 @@ class PE(Protocol):
     dot_latency : cycles from the last operands of a segment at the cells to their results.
     finish_latency : cycles from a cell's result to the total that it is added to.
     unit_scale : code of the scale 1.
+    outputs : formats of results that circuits with this processing element can round to.
     """
 
     @property
@@ -93,6 +94,8 @@ class PE(Protocol):
     def finish_latency(self) -> int: ...
     @property
     def unit_scale(self) -> int: ...
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
 
     def mode(self, weight: str, activation: str) -> Mode:
         """Return the mode that multiplies weights and activations of these element formats."""

@@ -20,6 +20,7 @@ from ..products import exact, limbs
 from ..qtensor import QTensor
 from .description import Mode
 from .fixed import fixed_point, numbers
+from .output import FORMATS
 
 WIDEST = 53
 """Bits of the widest accumulator: what float64 holds exactly."""
@@ -57,6 +58,7 @@ class IntegerPE:
     dot_latency: ClassVar[int] = 1
     finish_latency: ClassVar[int] = 10
     unit_scale: ClassVar[int] = 0x3C00
+    outputs: ClassVar[tuple[str, ...]] = FORMATS
 
     @classmethod
     def variants(cls) -> tuple[dict[str, Any], ...]:

@@ -20,6 +20,7 @@ from ..products import exact, limbs, ranges
 from ..products.ranges import Float, Range
 from ..qtensor import QTensor
 from .description import Mode
+from .output import FORMATS
 
 WORD = 16
 """Bits of a lane's word of operands."""
@@ -59,6 +60,7 @@ class XrNpe:
     dot_latency: ClassVar[int] = 3
     finish_latency: ClassVar[int] = 8
     unit_scale: ClassVar[int] = 0x3C00
+    outputs: ClassVar[tuple[str, ...]] = (*FORMATS, "posit(8,0)", "posit(16,1)")
 
     @classmethod
     def variants(cls) -> tuple[dict[str, Any], ...]:
@@ -108,11 +110,15 @@ class XrNpe:
     def check_int32(self, weight: str, k: int, zero_point: bool, bias: int) -> None:
         """Do nothing: totals are never int32."""
 
+    def weight_operands(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
+        """Return the codes of weights; these modes have no headers."""
+        return w.numbers()
+
     def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.unsignedinteger]:
         """Return the codes of weights as the scratchpad stores them, in one plane: [1, ...]."""
         return np.asarray(numbers).astype(scalar(mode.weight).dtype)[None]
 
-    def weights(self, planes: NDArray[np.unsignedinteger], mode: Mode) -> NDArray[np.integer]:
+    def weights(self, planes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
         """Return the codes that `planes` turned into `planes`."""
         return planes[0]
 
@@ -209,14 +215,15 @@ def product_range(mode: Mode) -> Range:
 
 def _sums(x: Float, y: Float, mode: Mode) -> NDArray[np.float32]:
     """Return the exact product of float64 matrices, [..., M, k] and [..., k, N], rounded to odd in float32."""
-    reach = [ranges.of(scalar(name)) or ranges.span(part) for name, part in ((mode.activation, x), (mode.weight, y))]
-    plan = exact.plan(x.shape[-1], *reach, rounded=True, what=mode.name)
+    left = ranges.of(scalar(mode.activation)) or ranges.span(x)
+    right = ranges.of(scalar(mode.weight)) or ranges.span(y)
+    plan = exact.plan(x.shape[-1], left, right, rounded=True, what=mode.name)
     if plan.path in ("float32", "float64"):
         return _to_odd((x.astype(plan.path) @ y.astype(plan.path)).astype(np.float64) + 0.0)
     if x.ndim == y.ndim == 2:
-        codes, _ = exact.certified(x, y, *reach, encode=lambda sums: _to_odd(sums).view(np.uint32))
+        codes, _ = exact.certified(x, y, left, right, encode=lambda sums: _to_odd(sums).view(np.uint32))
         return codes.view(np.float32)
-    return _to_odd(limbs.product(x, y, *reach, odd=True))
+    return _to_odd(limbs.product(x, y, left, right, odd=True))
 
 
 def _to_odd(sums: Float) -> NDArray[np.float32]:

@@ -67,6 +67,8 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
     """
     pe = accelerator.pe
     mode = pe.mode(layer.weight, layer.activation)
+    if layer.output not in pe.outputs:
+        raise InputError(f"layer {layer.name!r}: {pe.name} gives {', '.join(pe.outputs)}, not {layer.output}")
     k = accelerator.k * mode.packing
     longest = pe.longest(mode) // k * k
     if layer.group is None:

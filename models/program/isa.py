@@ -23,8 +23,8 @@ from ..errors import InputError, unknown
 
 UNITS = ("load", "multiply", "finish", "store")
 BUFFERS = ("activation", "weight", "parameter")
-OUTPUTS = ("int8", "fp16", "fp32")
-OUTPUT_BYTES = {"int8": 1, "fp16": 2, "fp32": 4}
+OUTPUTS = ("int8", "fp16", "fp32", "posit(8,0)", "posit(16,1)")
+OUTPUT_BYTES = {"int8": 1, "fp16": 2, "fp32": 4, "posit(8,0)": 1, "posit(16,1)": 2}
 INSTRUCTION_BYTES = 32
 
 HEADER = {"opcode": 2, "fence": 1, "wait": 4, "signal": 4}
@@ -151,7 +151,7 @@ FIELDS: dict[type[Instruction], dict[str, int]] = {
         "scaled": 1,
     },
     Finish: {
-        "format": 2,
+        "format": 3,
         "rows": 16,
         "columns": 12,
         "accumulator": 20,
