@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from ..models import pe as processing_elements
 from ..models.pe import PE
 from ..models.pe.output import LATENCY
-from ..rtl.output import Output
+from ..rtl.output import Output, posits
 from ..rtl.pe import STEP, stations
 from ..rtl.tile import Tile
 from . import toolchain
@@ -52,7 +52,7 @@ class TileBench(wiring.Component):
             for column in range(N):
                 cell = row * N + column
                 m.submodules[f"finish_{cell}"] = finish = stations(self._pe).Finish()
-                m.submodules[f"output_{cell}"] = output = Output()
+                m.submodules[f"output_{cell}"] = output = Output(posits(self._pe))
                 m.d.comb += [
                     finish.mode.eq(given.mode),
                     finish.accumulator.eq(tile.results[row][column]),
@@ -89,7 +89,7 @@ def fields(pe: PE) -> dict[str, tuple[int, int]]:
         "relu": (1, 1),
         "multiplier": (N, 16),
         "shift": (N, 6),
-        "format": (1, 2),
+        "format": (1, 3 if posits(pe) else 2),
     }
 
 

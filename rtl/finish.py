@@ -10,10 +10,9 @@ from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import exact_log2
 
 from ..models.accelerator import Accelerator
-from ..models.pe.output import FORMATS
 from ..models.program.isa import OUTPUT_BYTES, OUTPUTS, Finish
 from .layouts import UnitSignature
-from .output import Output
+from .output import Output, posits
 
 SLICES = 4
 """Parts of a word of the output buffer that are written apart: n bytes each."""
@@ -119,11 +118,10 @@ class FinishUnit(wiring.Component):
             stages[0].final.eq((left == 1) & last_row & last_column),
         ]
         m.d.sync += [after.eq(before) for before, after in pairwise(stages)]
-        posits = tuple(name for name in self._accelerator.pe.outputs if name not in FORMATS)
         for d in range(tile.drain):
             values = []
             for column in range(tile.n):
-                m.submodules[f"output_{d}_{column}"] = output = Output(posits)
+                m.submodules[f"output_{d}_{column}"] = output = Output(posits(self._accelerator.pe))
                 m.d.comb += [
                     output.accumulator.eq(self.read.data[d][column]),
                     output.floating.eq(command.floating),

@@ -6,9 +6,16 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..models.pe import PE
+from ..models.pe.output import FORMATS
 from .float import unpack
 from .posit import posit_of
 from .rounding import Round, delay
+
+
+def posits(pe: PE) -> tuple[str, ...]:
+    """Return the posits among the results of a processing element."""
+    return tuple(name for name in pe.outputs if name not in FORMATS)
 
 
 class Output(wiring.Component):

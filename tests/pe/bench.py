@@ -20,7 +20,6 @@ from dyad.hw.simulate import exchange
 from dyad.models import pe as processing_elements
 from dyad.models.formats import scalar
 from dyad.models.pe import PE, Mode
-from dyad.models.pe.output import FORMATS
 from dyad.models.pe.words import join
 
 from .cases import bounds, every_pair, few_pairs, random_segments
@@ -151,8 +150,8 @@ class Monitor:
 class Checker:
     """Compares, counts and puts failures into words."""
 
-    def __init__(self, log: Logger, mode: Mode) -> None:
-        self.log, self.mode = log, mode
+    def __init__(self, log: Logger, mode: Mode, outputs: tuple[str, ...]) -> None:
+        self.log, self.mode, self.outputs = log, mode, outputs
         self.vectors = self.failures = 0
         self.examples: list[str] = []
 
@@ -170,7 +169,7 @@ class Checker:
         for s, row, column in np.argwhere(failed)[: 5 - len(self.examples)]:
             at = s, row, column
             what = next(what for what in wrong if wrong[what][at])
-            name = FORMATS[cases.format[s]] if what == "value" else "fp32" if cases.scaled[s] else "int32"
+            name = self.outputs[cases.format[s]] if what == "value" else "fp32" if cases.scaled[s] else "int32"
             a, w = cases.a[s, row], cases.q[s, :, column]
             k = np.flatnonzero(a * w)[:8]
             self.examples.append(
@@ -230,7 +229,7 @@ async def every_mode(dut) -> None:
         await monitor.record(words[: random.integers(20, 40)])
         await monitor.reset()  # whatever was under way leaves no trace
         shown = await monitor.record(words)
-        checkers = {mode: Checker(dut._log, mode) for mode in plan}
+        checkers = {mode: Checker(dut._log, mode, pe.outputs) for mode in plan}
         for (mode, cases), at in zip(batches, drained, strict=True):
             failed = checkers[mode].check(cases, driver.results(at, *shown), Model(pe, mode).results(cases))
             if failed.any():

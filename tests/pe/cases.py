@@ -75,7 +75,7 @@ def random_segments(
         relu=random.integers(0, 2, segments),
         multiplier=_numbers(random, columns, (0, 65535)),
         shift=_numbers(random, columns, (0, 63)),
-        format=random.integers(0, len(FORMATS), segments),
+        format=random.integers(0, len(pe.outputs), segments),
     )
     integers = _numbers(random, results, (-(2**31), 2**31 - 1)) >> random.integers(0, 32, results)
     floats = random.choice([0, 1 << 31], results) + np.where(

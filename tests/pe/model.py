@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dyad.models.formats import scalar
 from dyad.models.pe import PE, Mode
-from dyad.models.pe.output import FORMATS, rescale
+from dyad.models.pe.output import rescale
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ class Model:
     def values(self, cases: Cases, totals: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """Return the bits of the results that the output stage makes of `totals`, [S, m, n]."""
         values = np.empty_like(totals)
-        for scaled, relu, format in np.ndindex(2, 2, len(FORMATS)):
+        for scaled, relu, format in np.ndindex(2, 2, len(self.pe.outputs)):
             part = (cases.scaled == scaled) & (cases.relu == relu) & (cases.format == format)
             accumulator = totals[part].view(np.float32 if scaled else np.int32)
             multiplier, shift = cases.multiplier[part, None, :], cases.shift[part, None, :]
-            result = rescale(accumulator, multiplier, shift, bool(relu), FORMATS[format])
+            result = rescale(accumulator, multiplier, shift, bool(relu), self.pe.outputs[format])
             values[part] = result.view(f"u{result.itemsize}")
         return values
