@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..models.accelerator import Accelerator, Memory
 from ..models.errors import InputError
 from ..models.formats import scalar
 from ..models.network import Layer, gemm
-from ..models.pe import PE, get
+from ..models.pe import PE, Mode, get
 from ..models.pe.output import dyadic, rescale
 from ..models.program import interpret
 from ..models.program.blocking import Blocking
@@ -170,16 +170,18 @@ def with_pe(accelerator: Accelerator, name: str, **parameters: Any) -> Accelerat
 
 
 def random_cases(accelerator: Accelerator, count: int, seed: int, largest: int = 200) -> Iterator[Case]:
-    """Yield `count` random programs with random precision and memory timing.
+    """Yield `count` random programs with random memory timing.
 
-    Most are one matrix product, every third two or three in modes of their own. M, K and N are from 1 to `largest`,
-    drawn evenly on a logarithmic scale, so that many are small and ragged. Half of the cases have half the
-    accelerator's memory bandwidth where its tile allows that: those run on a second circuit.
+    Most are one matrix product, every third two or three; each is in the next of the processing element's modes. M, K
+    and N are from 1 to `largest`, drawn evenly on a logarithmic scale, so that many are small and ragged. Half of the
+    programs have half the accelerator's memory bandwidth where its tile allows that: those run on a second circuit.
     """
     rng = np.random.default_rng(seed)
+    turns = cycle(accelerator.pe.modes)
     for index in range(count):
         products = int(rng.integers(2, 4)) if index % 3 == 2 else 1
-        layers = [_random_layer(f"random {index}.{number}", accelerator, rng, largest) for number in range(products)]
+        modes = islice(turns, products)
+        layers = [_random_layer(f"random {index}.{i}", accelerator, mode, rng, largest) for i, mode in enumerate(modes)]
         width = accelerator.memory.bytes_per_cycle
         if index % 2 and width // 2 >= accelerator.row_word:
             width //= 2
@@ -187,9 +189,8 @@ def random_cases(accelerator: Accelerator, count: int, seed: int, largest: int =
         yield prepare(layers, replace(accelerator, memory=memory), seed=int(rng.integers(2**32)))
 
 
-def _random_layer(name: str, accelerator: Accelerator, rng: np.random.Generator, largest: int) -> Layer:
+def _random_layer(name: str, accelerator: Accelerator, mode: Mode, rng: np.random.Generator, largest: int) -> Layer:
     m, k, n = (int(size) for size in np.exp(rng.uniform(0, np.log(largest + 1), 3)))
-    mode = accelerator.pe.modes[rng.integers(len(accelerator.pe.modes))]
     step = accelerator.k * mode.packing
     longest = max(accelerator.pe.longest(mode) // step, 1) * step
     group, zero_point = None, False

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dyad.analysis.crosscheck import check, prepare, random_cases
+from dyad.analysis.crosscheck import check, prepare, random_cases, with_pe
 from dyad.hw import engine, simulate
 from dyad.models import accelerator
+from dyad.models import pe as processing_elements
 from dyad.models.errors import InputError
 from dyad.models.network import gemm
-from dyad.models.pe import IntMac, Ternary
 from dyad.models.program import interpret
 from dyad.models.program.program import compile_layers
 from dyad.sim import machine as machine_module
@@ -41,11 +41,29 @@ def test_another_tile_agrees_too() -> None:
     assert [verdict.report() for verdict in check(cases) if not verdict.agrees] == []
 
 
-@pytest.mark.parametrize("pe", [IntMac(lanes=2), Ternary(lanes=4)], ids=lambda pe: pe.name)
-def test_every_processing_element_agrees(pe) -> None:
-    machine = replace(TINY, name=pe.name, pe=pe)
-    verdicts = check(list(random_cases(machine, 12, seed=3, largest=40)))
+def agree_everywhere(machine: accelerator.Accelerator, count: int) -> None:
+    """Random programs agree; the same memory bandwidth for all of them makes one circuit do."""
+    cases = list(random_cases(machine, 2 * count, seed=3, largest=40))
+    width = machine.memory.bytes_per_cycle
+    verdicts = check([case for case in cases if case.program.accelerator.memory.bytes_per_cycle == width])
+    assert len(verdicts) >= count
     assert [verdict.report() for verdict in verdicts if not verdict.agrees] == []
+    assert any(len(verdict.case.layers) > 1 for verdict in verdicts)
+    tried = {(layer.weight, layer.activation) for verdict in verdicts for layer in verdict.case.layers}
+    assert tried == {(mode.weight, mode.activation) for mode in machine.pe.modes}
+
+
+@pytest.mark.parametrize("name", [name for name in processing_elements.names() if name != "mixpe"])
+def test_every_processing_element_agrees(name: str) -> None:
+    first, *_ = processing_elements.variants(name)
+    agree_everywhere(with_pe(TINY, name, **first), 9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", processing_elements.names())
+def test_every_variant_agrees(name: str) -> None:
+    for parameters in processing_elements.variants(name):
+        agree_everywhere(with_pe(TINY, name, **parameters), 9)
 
 
 @pytest.mark.parametrize("machine", [small(m=4, n=4, k=2, drain=4, beat=4), small(m=1, n=8, k=2, drain=1, beat=4)])

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dyad.hw import verify as verification
 from dyad.models import formats
 from dyad.models import pe as processing_elements
 from dyad.models.errors import InputError
@@ -16,7 +15,7 @@ from dyad.models.formats import scalar
 from dyad.models.pe.fixed import fixed_point
 from dyad.models.pe.integer import WIDEST
 from dyad.models.qtensor import QTensor
-from dyad.rtl.pe import integer, ternary
+from dyad.rtl.pe import integer
 
 ALL = [
     processing_elements.get(name, **parameters)
@@ -118,25 +117,3 @@ def weights(scale=1.0, group=None):
 def test_what_the_circuit_could_not_do_is_refused(a, w, options, message):
     with pytest.raises(InputError, match=message):
         processing_elements.get("mixpe").accumulate(a, w, **options)
-
-
-@pytest.mark.parametrize("name", ["int_mac", "ternary"])
-def test_circuit_equals_golden_arithmetic(name):
-    results = verification.verify(name, seed=4)
-    few = [result["mode"] for result in results if result["exhaustive"]]
-    modes = [mode.name for pe in ALL if pe.name == name for mode in pe.modes]
-    assert [result["mode"] for result in results if not result["exhaustive"]] == modes
-    assert few == [mode for mode in modes if not mode.endswith("int16")]
-    for result in results:
-        assert result["failures"] == 0, result["examples"]
-        assert result["vectors"] > 1000
-        assert result["uncovered"] == []
-
-
-def test_a_wrong_term_is_caught(monkeypatch):
-    for name, value in {"M": 2, "DRAIN": 1, "LANES": 1}.items():
-        monkeypatch.setattr(verification, name, value)
-    right = ternary.terms
-    monkeypatch.setattr(ternary, "terms", lambda a, weight, mode: right(a, weight ^ (weight == 1), mode))
-    results = verification.verify("ternary", seed=4)
-    assert all(result["failures"] for result in results)

@@ -121,15 +121,6 @@ def test_descriptions_refuse(parameters, message):
         processing_elements.get("lut", **parameters)
 
 
-def test_circuit_equals_golden_arithmetic():
-    results = verification.verify("lut", seed=5)
-    modes = [mode.name for parameters in Lut.variants() for mode in Lut(**parameters).modes]
-    assert [result["mode"] for result in results if not result["exhaustive"]] == modes
-    for result in results:
-        assert result["failures"] == 0, result["examples"]
-        assert result["vectors"] > 1000
-
-
 @pytest.mark.parametrize(
     "wrong", [lambda plane: [plane[1], plane[0], *plane[2:]], lambda plane: [*plane[:3], Const(0)]]
 )
