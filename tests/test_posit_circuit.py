@@ -13,7 +13,7 @@ from dyad.rtl import posit as circuit
 
 from .posit_circuit import ALL, DECODED, FIELDS, Decoders, Rescaler
 
-BENCH = "dyad.tests.posit_bench"
+BENCH = "dyad.tests.stream_bench"
 
 
 def stream(component, name, words, latency):

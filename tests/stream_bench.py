@@ -1,4 +1,4 @@
-"""The cocotb bench of posit circuits: a word in and a word out each cycle."""
+"""The cocotb bench of circuits that take a word and show a word each cycle."""
 
 from __future__ import annotations
 
