@@ -13,10 +13,16 @@ XOR, CARRY = 2, 1
 
 
 def total(m: Module, terms: Iterable[tuple[Value, int]], width: int) -> Value:
-    """Return the sum of `term << places` for all terms and places, modulo 2^width; terms count as unsigned.
+    """Return the sum of `term << places` for all terms and places, modulo 2^width; terms count as unsigned."""
+    one, other = pair(m, terms, width)
+    return (one + other)[:width]
+
+
+def pair(m: Module, terms: Iterable[tuple[Value, int]], width: int) -> tuple[Value, Value]:
+    """Return two numbers of `width` bits that `total` is the sum of.
 
     In each column the bits that arrive first are added first (Oklobdzija, Villeger and Liu, IEEE Transactions on
-    Computers 45 (3), 1996) until two are left, and those of all columns are added by one adder.
+    Computers 45 (3), 1996) until two are left.
     """
     order = count()
     columns: list[list[tuple[int, int, Value]]] = [[] for _ in range(width + 1)]
@@ -37,4 +43,4 @@ def total(m: Module, terms: Iterable[tuple[Value, int]], width: int) -> Value:
         left = [bit for _, _, bit in low]
         for row, bit in zip(rows, [*left, Const(0, 1), Const(0, 1)], strict=False):
             row.append(bit)
-    return (Cat(*rows[0]) + Cat(*rows[1]))[:width]
+    return Cat(*rows[0]), Cat(*rows[1])

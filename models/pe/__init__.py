@@ -6,16 +6,20 @@ from dataclasses import fields
 from typing import Any
 
 from ..errors import unknown
+from .bfp import Bfp
 from .description import PE, Mode
 from .int_mac import IntMac
 from .lut import Lut
 from .mixpe import MixPE
+from .mx import Mx
 from .ternary import Ternary
 from .xr_npe import XrNpe
 
-__all__ = ["PE", "IntMac", "Lut", "MixPE", "Mode", "Ternary", "XrNpe", "get", "names", "variants"]
+__all__ = ["PE", "Bfp", "IntMac", "Lut", "MixPE", "Mode", "Mx", "Ternary", "XrNpe", "get", "names", "variants"]
 
-_BY_NAME: dict[str, Any] = {description.name: description for description in (MixPE, Lut, IntMac, Ternary, XrNpe)}
+_BY_NAME: dict[str, Any] = {
+    description.name: description for description in (MixPE, Lut, IntMac, Ternary, XrNpe, Mx, Bfp)
+}
 
 
 def names() -> tuple[str, ...]:

@@ -18,12 +18,14 @@ class Mode:
 
     Parameters
     ----------
-    weight, activation : names of the scalar formats of the operands.
+    weight, activation : names of the formats of the operands: scalar formats, or block formats whose scales the cell or
+        what follows it takes into account.
     interval : cycles that a step of k lanes takes.
     packing : products that a lane forms in a step, of so many operands next to one another in its words.
     phases : cycles for which a plane of the weights stays at the cells.
     row_header, column_header : words that come before the operands of a segment at each row and at each column, such as
         the scale of a block: a row's as wide as its operands in a step, a column's as wide as a plane of its weights.
+    scale : scalar format of the scales that the finish station takes.
     """
 
     weight: str
@@ -33,6 +35,7 @@ class Mode:
     phases: int = 1
     row_header: int = 0
     column_header: int = 0
+    scale: str = "fp16"
 
     @property
     def name(self) -> str:

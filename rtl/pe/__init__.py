@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...models.pe import PE
-from . import int_mac, lut, mixpe, ternary, xr_npe
+from . import blocks, int_mac, lut, mixpe, ternary, xr_npe
 from .stations import STEP, Stations
 
 __all__ = ["STEP", "Stations", "stations"]
@@ -17,6 +17,8 @@ _BY_NAME: dict[str, Callable[[Any], Stations]] = {
     "int_mac": int_mac.stations,
     "ternary": ternary.stations,
     "xr_npe": xr_npe.stations,
+    "mx": blocks.stations,
+    "bfp": blocks.stations,
 }
 
 
