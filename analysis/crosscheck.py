@@ -98,6 +98,25 @@ def random_values(layer: Layer, pe: PE, rng: np.random.Generator) -> tuple[Quant
 
     All codes of numbers are equally likely, extremes included; the output scale is such that some results saturate.
     """
+    kind = formats.parse(layer.weight)
+    if isinstance(kind, formats.BlockFormat):
+        mode = pe.mode(layer.weight, layer.activation)
+        weights = kind.quantize(_spread(rng, (layer.k, layer.n)), axis=0)
+        activations = pe.activation_operands(kind.quantize(_spread(rng, (layer.m, layer.k)), axis=1), mode)
+        rows = activations
+    else:
+        weights = _random_weights(layer, rng)
+        element, pixels = scalar(layer.activation), (layer.batch, layer.height, layer.width, layer.channels)
+        activations = element.numbers(_random_codes(element, pixels, rng))
+        rows = unfold(activations, layer)
+    total = pe.accumulate(rows, weights, activation=layer.activation)
+    typical = max(float(np.abs(total.astype(np.float64)).mean()), 1.0)
+    bias: Any = np.clip(rng.normal(0, typical, layer.n), -(2.0**28), 2.0**28 - 1).astype(total.dtype)
+    multiplier, shift = dyadic(np.minimum(rng.uniform(0.2, 2, layer.n) * 80 / typical, 60000))
+    return QuantizedLayer(layer, weights, bias, multiplier, shift), activations
+
+
+def _random_weights(layer: Layer, rng: np.random.Generator) -> QTensor:
     kind = formats.grouped(layer.weight, layer.group, layer.zero_point)
     element = kind.element
     shape = (1 if layer.group is None else -(-layer.k // layer.group), layer.n)
@@ -105,15 +124,12 @@ def random_values(layer: Layer, pe: PE, rng: np.random.Generator) -> tuple[Quant
     if layer.zero_point:
         zero_points = rng.integers(int(element.minimum), int(element.maximum) + 1, shape).astype(np.int32)
     scales = kind.scale.encode(rng.uniform(0, 2, shape))
-    weights = QTensor(_random_codes(element, (layer.k, layer.n), rng), kind, scales, zero_points, axis=0)
-    kind_of_image = scalar(layer.activation)
-    pixels = (layer.batch, layer.height, layer.width, layer.channels)
-    activations = kind_of_image.numbers(_random_codes(kind_of_image, pixels, rng))
-    total = pe.accumulate(unfold(activations, layer), weights, activation=layer.activation)
-    typical = max(float(np.abs(total.astype(np.float64)).mean()), 1.0)
-    bias: Any = np.clip(rng.normal(0, typical, layer.n), -(2.0**28), 2.0**28 - 1).astype(total.dtype)
-    multiplier, shift = dyadic(np.minimum(rng.uniform(0.2, 2, layer.n) * 80 / typical, 60000))
-    return QuantizedLayer(layer, weights, bias, multiplier, shift), activations
+    return QTensor(_random_codes(element, (layer.k, layer.n), rng), kind, scales, zero_points, axis=0)
+
+
+def _spread(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return normal numbers of several magnitudes, so that blocks have different scales."""
+    return rng.normal(size=shape) * 2.0 ** rng.integers(-6, 7, shape)
 
 
 def _random_codes(element: formats.Format, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray:
@@ -134,7 +150,8 @@ def prepare(
     golden = []
     for index, (layer, (quantized, images)) in enumerate(zip(layers, values, strict=True)):
         program.write_input(memory, images, index)
-        activations = unfold(images, layer)
+        in_blocks = isinstance(formats.parse(layer.activation), formats.BlockFormat)
+        activations = images if in_blocks else unfold(images, layer)
         total = accelerator.pe.accumulate(activations, quantized.weights, quantized.bias, activation=layer.activation)
         golden.append(rescale(total, quantized.multiplier, quantized.shift, layer.relu, layer.output))
     return Case(program, memory, tuple(golden))
@@ -194,7 +211,9 @@ def _random_layer(name: str, accelerator: Accelerator, mode: Mode, rng: np.rando
     step = accelerator.k * mode.packing
     longest = max(accelerator.pe.longest(mode) // step, 1) * step
     group, zero_point = None, False
-    if scalar(mode.weight).encoding == "integer":
+    if isinstance(formats.parse(mode.weight), formats.BlockFormat):
+        k = max(k // longest, 1) * longest
+    elif scalar(mode.weight).encoding == "integer":
         group = [None, None, min(8 * step, longest), min(32 * step, longest)][rng.integers(4)]
         zero_point = bool(rng.integers(2))
     return gemm(

@@ -100,6 +100,12 @@ class Layer:
         return self.m * self.k * self.n
 
     @property
+    def is_product(self) -> bool:
+        """Whether the layer is a plain matrix product, of whose activations each row is contiguous."""
+        window = (self.kernel_height, self.kernel_width, self.stride, self.padding)
+        return window == (1, 1, 1, 0)
+
+    @property
     def shape(self) -> Layer:
         """The same layer without name and count: equal shapes take equal cycles."""
         return replace(self, name="", count=1)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
-from .formats import scalar
+from .formats import Format, parse
 from .network import Layer, Network
 from .pe.description import PE
 from .pe.output import rescale
@@ -51,9 +51,10 @@ class QuantizedLayer:
                 f"{(layer.k, layer.n)} grouped along axis 0"
             )
         described = (layer.weight, layer.group, layer.zero_point)
-        if (format.element.name, format.group, format.zero_point) != described:
+        own = (format.element.name, format.group, format.zero_point)
+        if described not in (own, (format.name, None, False)):
             raise InputError(f"layer {name!r}: weights are {format.name}, the layer says {described}")
-        integers = all(scalar(each).encoding == "integer" for each in (layer.weight, layer.activation))
+        integers = all(is_integer(each) for each in (layer.weight, layer.activation))
         accumulator = np.int32 if layer.group is None and integers else np.float32
         for what, values, dtype in (
             ("bias", self.bias, accumulator),
@@ -63,6 +64,12 @@ class QuantizedLayer:
             if values.shape != (layer.n,) or values.dtype != dtype:
                 wanted = f"{np.dtype(dtype)} {(layer.n,)}"
                 raise InputError(f"layer {name!r}: {what} is {values.dtype} {values.shape}, it must be {wanted}")
+
+
+def is_integer(name: str) -> bool:
+    """Return whether a format is one of integers without scales of their own."""
+    format = parse(name)
+    return isinstance(format, Format) and format.encoding == "integer"
 
 
 @dataclass(frozen=True, eq=False)

@@ -177,6 +177,10 @@ class BlockPE:
             raise InputError(f"{self.name}: a weight is the code {wrong:#x} of {w.format.element.name}, not finite")
         return self._operands(w.codes.T, [level.T for level in w.levels], 1, mode).T
 
+    def segment_scales(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
+        """Return the codes of the scales of blocks of weights, [K / block, N]."""
+        return w.levels[-len(levels(w.format))]
+
     def unit_headers(self, mode: Mode) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the headers of a row and of a column whose scales are all 1."""
         format = self.block_format(mode)
@@ -190,9 +194,9 @@ class BlockPE:
         """Return codes [R, K] with headers of the scales of all levels of blocks but the first `skip`."""
         format = self.block_format(mode)
         counted = levels(format)
-        fields = [
-            (each, level.scale.bits) for each, (level, _) in zip(scales[-len(counted) :], counted, strict=True)
-        ][skip:]
+        fields = [(each, level.scale.bits) for each, (level, _) in zip(scales[-len(counted) :], counted, strict=True)][
+            skip:
+        ]
         words = mode.column_header if skip else mode.row_header
         return insert(codes, self.longest(mode), fields, stored_bits(format.element), self._length(words, mode))
 
@@ -302,7 +306,7 @@ class BlockPE:
         row, column = (block + self._length(words, mode) for words in (mode.row_header, mode.column_header))
         if a.ndim != 2 or a.shape[1] * block != k * row:
             raise InputError(f"{self.name}: operands of shape {a.shape} do not multiply weights of shape {w.shape}")
-        scales = scalar(mode.scale).decode(w.levels[-len(levels(w.format))])
+        scales = scalar(mode.scale).decode(self.segment_scales(w, mode))
         # Adding to zeros turns a bias of -0 into +0.
         total = np.zeros((len(a), n), np.float32) + bias.astype(np.float32)
         for index in range(k // block):

@@ -25,7 +25,7 @@ class Mode:
     phases : cycles for which a plane of the weights stays at the cells.
     row_header, column_header : words that come before the operands of a segment at each row and at each column, such as
         the scale of a block: a row's as wide as its operands in a step, a column's as wide as a plane of its weights.
-    scale : scalar format of the scales that the finish station takes.
+    scale : scalar format of the scales that the finish station takes; empty if it takes none.
     """
 
     weight: str
@@ -118,8 +118,14 @@ class PE(Protocol):
     def weights(self, planes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
         """Return the weights that `planes` turned into `planes`."""
 
+    def activation_operands(self, a: QTensor, mode: Mode) -> NDArray[np.integer]:
+        """Return the numbers of activations [M, K], with the headers of their segments."""
+
     def weight_operands(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
         """Return the numbers of weights [K, N], with the headers of their segments."""
+
+    def segment_scales(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
+        """Return the codes of the scales that the finish station takes: for each segment and column, or for a column."""
 
     def prepare(self, a: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
         """Return what is computed once for each row of activations. a : [..., M, k]; returns [..., M]."""

@@ -18,9 +18,7 @@ def stored_bits(element: Format) -> int:
 
 def levels(format: BlockFormat) -> list[tuple[Level, int]]:
     """Return the scales of blocks and of parts of them, coarse to fine, and how many of each there are in a block."""
-    return [
-        (level, (format.block or 1) // level.extent) for level in format.levels if isinstance(level.extent, int)
-    ]
+    return [(level, (format.block or 1) // level.extent) for level in format.levels if isinstance(level.extent, int)]
 
 
 def insert(

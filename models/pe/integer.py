@@ -158,9 +158,17 @@ class IntegerPE:
                 f"{self.name}: K = {k} products of {weight} could sum to {largest}, which does not fit int32"
             )
 
+    def activation_operands(self, a: QTensor, mode: Mode) -> NDArray[np.integer]:
+        """Return the numbers of activations; these modes have no headers."""
+        return a.numbers()
+
     def weight_operands(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
         """Return the numbers of weights; these modes have no headers."""
         return w.numbers()
+
+    def segment_scales(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
+        """Return the codes of the scales of groups; where a column has a single scale, it is left to the output stage."""
+        return w.scales if w.format.group else np.full((1, w.shape[1]), self.unit_scale)
 
     def stored(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
         """Return the code in which the scratchpad holds weights: two's complement unless a cell wants another."""

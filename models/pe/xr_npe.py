@@ -110,9 +110,17 @@ class XrNpe:
     def check_int32(self, weight: str, k: int, zero_point: bool, bias: int) -> None:
         """Do nothing: totals are never int32."""
 
+    def activation_operands(self, a: QTensor, mode: Mode) -> NDArray[np.integer]:
+        """Return the numbers of activations; these modes have no headers."""
+        return a.numbers()
+
     def weight_operands(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
         """Return the codes of weights; these modes have no headers."""
         return w.numbers()
+
+    def segment_scales(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
+        """Return codes of 1: scales of columns are left to the output stage."""
+        return np.full((1, w.shape[1]), self.unit_scale)
 
     def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.unsignedinteger]:
         """Return the codes of weights as the scratchpad stores them, in one plane: [1, ...]."""

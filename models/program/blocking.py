@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 
 from ..accelerator import Accelerator
 from ..errors import InputError
+from ..formats import BlockFormat, parse
 from ..network import Layer
 from ..pe import Mode
 from .isa import FIELDS, OUTPUT_BYTES, Multiply
@@ -70,6 +71,8 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
     if layer.output not in pe.outputs:
         raise InputError(f"layer {layer.name!r}: {pe.name} gives {', '.join(pe.outputs)}, not {layer.output}")
     k = accelerator.k * mode.packing
+    if isinstance(parse(layer.weight), BlockFormat):
+        return _in_blocks(layer, mode, k, pe.longest(mode))
     longest = pe.longest(mode) // k * k
     if layer.group is None:
         scaled = pe.floating(mode, grouped=False)
@@ -86,7 +89,18 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
             f"{pe.accumulator_bits}-bit accumulator of {pe.name}, which holds {longest}; use smaller groups or raise "
             "pe.accumulator_bits"
         )
-    return Reduction(mode, k, round_up(segment, k), scaled=True, grouped=True, zero_point=layer.zero_point)
+    return Reduction(mode, k, round_up(segment, k), scaled=True, grouped=bool(mode.scale), zero_point=layer.zero_point)
+
+
+def _in_blocks(layer: Layer, mode: Mode, step: int, block: int) -> Reduction:
+    """Return how the products of operands in blocks are summed, a segment being a block."""
+    if not layer.is_product:
+        raise InputError(f"layer {layer.name!r}: activations of {layer.activation} are for plain matrix products only")
+    if layer.k % block:
+        raise InputError(f"layer {layer.name!r}: K = {layer.k} does not divide into the blocks of {block} of {mode.weight}")
+    if block % step:
+        raise InputError(f"layer {layer.name!r}: blocks of {block} are not whole steps of {step} products")
+    return Reduction(mode, step, block, scaled=True, grouped=bool(mode.scale), zero_point=False)
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ class Interpreter:
                     if code.parameters:
                         word = self._parameters(code.parameter + column * code.groups + group)
                         zeros = (word >> np.uint32(16) & 0x1FF ^ 0x100).astype(np.int64) - 0x100
-                        scales = scalar("fp16").decode((word & 0xFFFF).astype(np.uint16)) if code.scaled else None
+                        scales = _scales(word, mode.scale) if code.scaled else None
                     total = pe.finish(pe.dot(a, q, mode), pe.prepare(a, mode), zeros, scales, total, mode)
                 target[:] = total.view(np.uint32)
 
@@ -132,6 +132,12 @@ class Interpreter:
                 group, bank = divmod(row, tile.drain)
                 offset = (code.output + group * code.pitch) * self.accelerator.column_word + column * tile.n * size
                 self._outputs[bank, offset : offset + tile.n * size] = result[row]
+
+
+def _scales(word: NDArray[np.uint32], name: str) -> NDArray[np.float64]:
+    """Return the values of scales of a format, whose codes are in the low bits of words."""
+    format = scalar(name)
+    return format.decode((word & (1 << format.bits) - 1).astype(format.dtype))
 
 
 def _part(group: int, steps: int, own: int, header: int, k: int) -> slice:

@@ -191,14 +191,14 @@ def pack_weights(blocking: Blocking, weights: QTensor) -> NDArray[np.uint8]:
 
 
 def pack_groups(blocking: Blocking, weights: QTensor) -> NDArray[np.uint8]:
-    """Return the bytes of the group parameters: fp16 scale in bits 15..0, zero point in bits 24..16."""
+    """Return the bytes of the group parameters: code of the scale in bits 15..0, zero point in bits 24..16."""
     summed, n, layer = blocking.reduction, blocking.accelerator.tile.n, blocking.layer
     if not summed.parameters:
         return np.zeros(0, dtype=np.uint8)
-    table = np.zeros((len(weights.scales), ceil_div(layer.n, n) * n), dtype=np.uint32)
+    scales = blocking.accelerator.pe.segment_scales(weights, summed.mode)
+    table = np.zeros((len(scales), ceil_div(layer.n, n) * n), dtype=np.uint32)
     if summed.scaled:
-        scales = weights.scales if summed.grouped else blocking.accelerator.pe.unit_scale
-        table[:, : layer.n] |= np.asarray(scales, dtype=np.uint32)
+        table[:, : layer.n] |= scales.astype(np.uint32)
     if weights.zero_points is not None:
         table[:, : layer.n] |= (weights.zero_points.astype(np.int64) & 0x1FF).astype(np.uint32) << np.uint32(16)
     parts = []

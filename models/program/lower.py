@@ -217,8 +217,7 @@ def _windows(placement: Placement, m0: int, rows: int, k0: int, depth: int, base
     layer, m = blocking.layer, blocking.accelerator.tile.m
     run, size = layer.kernel_width * image.channels, blocking.row_bytes
     k0, depth = blocking.stored(k0), blocking.stored(k0 + depth) - blocking.stored(k0)
-    pointwise = layer.kernel_height == layer.kernel_width == layer.stride == 1 and layer.padding == 0
-    for row, count, batch, line, column in _lines(layer, m0, rows, cut=not pointwise):
+    for row, count, batch, line, column in _lines(layer, m0, rows, cut=not layer.is_product):
         k = k0
         while k < k0 + depth:
             ky, start = divmod(k, run)

@@ -73,12 +73,16 @@ def _magnitude(element: Format, integers: bool) -> int:
 
 def row_layout(pe: BlockPE) -> data.ArrayLayout:
     """Return the shape of what a cell takes in a step from its row: the numbers of each lane."""
-    return data.ArrayLayout(data.StructLayout({f"place_{i}": each.number for i, each in enumerate(places(pe))}), pe.lanes)
+    return data.ArrayLayout(
+        data.StructLayout({f"place_{i}": each.number for i, each in enumerate(places(pe))}), pe.lanes
+    )
 
 
 def column_layout(pe: BlockPE) -> data.ArrayLayout:
     """Return the shape of what a cell takes in a step from its column."""
-    return data.ArrayLayout(data.StructLayout({f"place_{i}": each.factor for i, each in enumerate(places(pe))}), pe.lanes)
+    return data.ArrayLayout(
+        data.StructLayout({f"place_{i}": each.factor for i, each in enumerate(places(pe))}), pe.lanes
+    )
 
 
 def decode(m: Module, words: Value, fine: list[Value], mode: Mode, pe: BlockPE, layout: data.ArrayLayout) -> Value:
@@ -103,7 +107,9 @@ def decode(m: Module, words: Value, fine: list[Value], mode: Mode, pe: BlockPE, 
             m.d.comb += [target.sign.eq(negative), target.significand.eq(magnitude), target.exponent.eq(exponent)]
         else:
             integer = Signal(signed(places(pe)[place].bits), name=f"integer_{index}")
-            m.d.comb += integer.eq(code.as_signed() if element.encoding == "integer" else Mux(negative, -magnitude, magnitude))
+            m.d.comb += integer.eq(
+                code.as_signed() if element.encoding == "integer" else Mux(negative, -magnitude, magnitude)
+            )
             m.d.comb += target.as_value().eq(integer if "integer" in members else recoded(integer))
     return decoded.as_value()
 
