@@ -1,4 +1,8 @@
-"""Sums of many numbers at once: a tree of full adders, column by column, with one carry chain at its end."""
+"""Sums of many numbers at once: a tree of full adders, column by column, with one carry chain at its end.
+
+A product of 13 x 13 bits takes 6167 um2 with the registers around it, and 6868 um2 with `*` (Yosys 0.70 + ABC,
+sky130_fd_sc_hd, target 4 ns); of 6 x 6 bits 1499 and 1549 um2.
+"""
 
 from __future__ import annotations
 
