@@ -77,7 +77,6 @@ def mixpe_sums() -> Problem:
     2,
     Bug(mixpe, "Cat(complemented[0], 0, complemented[1])", "Cat(complemented[0], complemented[1])"),
     slow=True,
-    solver="z3",
 )
 def mixpe_fp16_sums() -> Problem:
     """The same with fp16 activations, 42-bit integers to the cell.
