@@ -11,6 +11,7 @@ from dyad.hw.formal import Problem
 from dyad.models.formats import scalar
 from dyad.models.pe import IntMac, MixPE, Ternary
 from dyad.models.pe.integer import IntegerPE
+from dyad.models.pe.mixpe import DIGITS
 from dyad.rtl.pe import int_mac, integer, mixpe, ternary
 from dyad.rtl.pe.stations import STEP
 from dyad.tests.formal.catalog import Bug, proof
@@ -26,7 +27,7 @@ def schoolbook(a: Value, weight: Value, negative_top: Value) -> Value:
 def multiplied(pe: IntegerPE, a: Value, plane: Value, mode: Value) -> Value:
     """Return what a cell is to add for an activation and a plane of a weight: their product, by the model's account."""
     if isinstance(pe, MixPE):
-        return schoolbook(a, plane, Const(0)) - a * 10
+        return schoolbook(a, plane, Const(0)) + a * DIGITS
     sign = Array(int(scalar(each.weight).signed) for each in pe.modes)[mode]
     return schoolbook(a, plane, sign)
 
