@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import NamedTuple
+
+import pytest
 
 from dyad.hw.formal import Problem
 
@@ -23,17 +26,18 @@ class Bug(NamedTuple):
 
     @contextmanager
     def planted(self) -> Iterator[None]:
-        """Run the module's changed source in the module for the time of a `with` block."""
+        """Put what the changed source defines in the place of what it is, in every circuit, for a `with` block."""
         source = inspect.getsource(self.module)
         assert source.count(self.right) == 1, f"{self.module.__name__} has {source.count(self.right)} x {self.right!r}"
-        names = vars(self.module)
-        before = dict(names)
-        try:
-            exec(compile(source.replace(self.right, self.wrong), str(self.module.__file__), "exec"), names)
+        wrong = dict(vars(self.module))
+        exec(compile(source.replace(self.right, self.wrong), str(self.module.__file__), "exec"), wrong)
+        changed = {id(right): wrong[name] for name, right in vars(self.module).items() if wrong[name] is not right}
+        with pytest.MonkeyPatch.context() as patch:
+            for module in [each for name, each in sys.modules.items() if name.startswith("dyad.rtl.")]:
+                for name, value in list(vars(module).items()):
+                    if id(value) in changed:
+                        patch.setattr(module, name, changed[id(value)])
             yield
-        finally:
-            names.clear()
-            names.update(before)
 
 
 class Proof(NamedTuple):

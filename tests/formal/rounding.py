@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Proofs of shifting, normalizing, rounding and float32 addition, at the widths at which the engine has them."""
+"""Proofs of shifting, normalizing, rounding and float32 addition, at widths at which the engine has them."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def sticky_shift() -> Problem:
 
 @proof(1, Bug(rounding, "~word[-(1 << bit) :].any()", "~word[-(1 << bit)]"))
 def normalized() -> Problem:
-    """`normalize` shifts left, losing nothing, until the top bit is set, and counts the places; all ones for 0."""
+    """`normalize` shifts left, `fill` from below, until the top bit is set, and counts places; all ones for 0 in 0."""
     p = Problem()
     for width in WIDTHS:
-        word = p.arbitrary(width, f"word_{width}")
-        result, places = rounding.normalize(p.m, word)
-        p.show(result >> places == word)
-        p.show(Mux(word == 0, places.all(), result[-1]))
+        word, fill = p.arbitrary(width, f"word_{width}"), p.arbitrary(1, f"fill_{width}")
+        result, places = rounding.normalize(p.m, word, fill)
+        shifted = (Cat(fill.replicate(width), word) << places)[width:]
+        p.show(Mux(word.any(), result[-1] & (shifted == result), fill | places.all()))
     return p
 
 
-def _compare(a: Value, a_exponent: Value, b: Value, b_exponent: Value) -> tuple[Value, Value]:
+def compare(a: Value, a_exponent: Value, b: Value, b_exponent: Value) -> tuple[Value, Value]:
     """Return whether a * 2^a_exponent is more than b * 2^b_exponent, which is not 0, and whether they are equal."""
     distance = a_exponent - b_exponent
     left = a << Mux(distance > len(b), len(b), Mux(distance > 0, distance, 0)).as_unsigned()[: len(b).bit_length()]
@@ -54,8 +54,8 @@ def _upper_midpoint(target: rounding.Target, code: Value) -> tuple[Value, Value]
 
 def _nearest_even(target: rounding.Target, code: Value, limit: Value, magnitude: Value, exponent: Value) -> Value:
     """Return whether `code` is the one nearest to magnitude * 2^exponent, the even one of two; at most `limit`."""
-    above, at_upper = _compare(magnitude, exponent, *_upper_midpoint(target, code))
-    beyond, at_lower = _compare(magnitude, exponent, *_upper_midpoint(target, (code - 1)[: len(code)]))
+    above, at_upper = compare(magnitude, exponent, *_upper_midpoint(target, code))
+    beyond, at_lower = compare(magnitude, exponent, *_upper_midpoint(target, (code - 1)[: len(code)]))
     not_too_small = (code == limit) | ~(above | at_upper) | (at_upper & ~code[0])
     not_too_large = (code == 0) | beyond | (at_lower & ~code[0])
     return (code <= limit) & not_too_small & not_too_large

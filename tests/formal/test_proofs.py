@@ -16,7 +16,7 @@ from dyad.models import accelerator
 from dyad.models.errors import InputError
 from dyad.models.program.isa import UNITS, unit, units
 from dyad.rtl.dispatch import TOKEN_BITS
-from dyad.tests.formal import arithmetic, handshakes, rounding  # noqa: F401 (they enter their proofs)
+from dyad.tests.formal import arithmetic, handshakes, posits, rounding  # noqa: F401 (they enter their proofs)
 from dyad.tests.formal.catalog import PROOFS, markdown
 
 README = Path(__file__).with_name("README.md")
@@ -34,7 +34,7 @@ def cases():
 @pytest.mark.parametrize("name", cases())
 def test_proof_holds(name):
     each = PROOFS[name]
-    outcome = formal.prove(each.build(), name, each.depth, unbounded=each.unbounded, solver=each.solver)
+    outcome = formal.prove(each.build(), name, each.depth, unbounded=each.unbounded, solver=each.solver, timeout=1800)
     assert outcome.verdict == (PROVEN if each.unbounded else BOUNDED), outcome
 
 
