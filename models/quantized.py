@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
-from .formats import Format, parse
+from .formats import Format, parse, scalar
 from .network import Layer, Network
 from .pe.description import PE
 from .pe.output import rescale

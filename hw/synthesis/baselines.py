@@ -1,35 +1,51 @@
-"""Multiply-accumulate circuits that others are compared with, and what these came to elsewhere."""
+"""Multiply-accumulate circuits in one frame, others' and ours: two stages behind registered inputs.
+
+`dyad.hw.synthesis.rivals` holds what the others came to elsewhere.
+"""
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from typing import Literal
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ...models.pe import Lut
+from ...rtl.pe import lut, mixpe
+from ...rtl.pe.sums import Term, add_up
+
+Recoding = Literal["operator", "booth", "digits"]
+
 
 class MultiplyAccumulate(wiring.Component):
-    """Multiplies an int8 by a signed weight each cycle and sums, in two stages behind registered inputs.
+    """Multiplies int8 activations by weights each cycle and sums, in two stages behind registered inputs.
 
     Parameters
     ----------
-    weight_bits : width of the weight.
+    weight_bits : width of a weight.
     accumulator_bits : width of the sum, which wraps.
-    booth : whether 4-bit weights are recoded and activations shifted and added; else the product is left to synthesis.
+    recoding : how 4-bit weights are multiplied: ``booth`` recodes them and adds shifted activations, ``digits`` are
+        those of MixPE, of weights less 10 and with the offset of its cells in every cycle. An ``operator`` leaves
+        products to synthesis, for weights of any width.
+    lanes : products that are summed in a cycle.
 
     Ports
     -----
-    activation : in, signed 8.
-    weight : in, signed `weight_bits`.
-    first : in, 1; the product starts a new sum.
+    activation : in, lanes of signed 8.
+    weight : in, lanes of signed `weight_bits`.
+    first : in, 1; the products start a new sum.
     accumulator : out, signed `accumulator_bits`, three cycles later.
     """
 
-    def __init__(self, weight_bits: int, accumulator_bits: int, booth: bool = False) -> None:
-        self._booth = booth
+    def __init__(
+        self, weight_bits: int, accumulator_bits: int, recoding: Recoding = "operator", lanes: int = 1
+    ) -> None:
+        self._weight_bits, self._recoding, self._lanes = weight_bits, recoding, lanes
         super().__init__(
             {
-                "activation": In(signed(8)),
-                "weight": In(signed(weight_bits)),
+                "activation": In(8 * lanes),
+                "weight": In(weight_bits * lanes),
                 "first": In(1),
                 "accumulator": Out(signed(accumulator_bits)),
             }
@@ -38,24 +54,78 @@ class MultiplyAccumulate(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # Numbers need no reset: the first product of a sum leaves out what was there before.
-        activation = Signal.like(self.activation, reset_less=True)
-        weight = Signal.like(self.weight, reset_less=True)
-        product = Signal(signed(8 + len(weight)), reset_less=True)
-        accumulator = Signal.like(self.accumulator, reset_less=True)
-        first, starts = Signal(), Signal()
-        if self._booth:
-            m.d.sync += product.eq(sum(booth(activation, weight.as_unsigned())))
+        activations = Signal.like(self.activation, reset_less="booth")
+        weights = Signal.like(self.weight, reset_less="booth")
+        m.d.sync += [activations.eq(self.activation), weights.eq(self.weight)]
+        terms: list[Term] = []
+        products: list[Value] = []
+        for lane in range(self._lanes):
+            activation = activations.word_select(lane, 8).as_signed()
+            weight = weights.word_select(lane, self._weight_bits)
+            if self._recoding == "digits":
+                terms += mixpe.terms(activation, weight, Const(0))
+            elif self._recoding == "booth":
+                products += booth(activation, weight)
+            else:
+                products.append(activation * weight.as_signed())
+        if terms:
+            total = add_up(m, terms, Const(1))
+            product, carry = Signal(len(total.number), reset_less="booth"), total.carry
         else:
-            m.d.sync += product.eq(activation * weight)
-        m.d.sync += [
-            activation.eq(self.activation),
-            weight.eq(self.weight),
-            first.eq(self.first),
-            starts.eq(first),
-            accumulator.eq(Mux(starts, 0, accumulator) + product),
-        ]
-        m.d.comb += self.accumulator.eq(accumulator)
+            bits = 8 + self._weight_bits + (self._lanes - 1).bit_length()
+            product, carry = Signal(signed(bits), reset_less="booth"), None
+        m.d.sync += product.eq(total.number if terms else sum(products))
+        _accumulate(m, self.first, product, carry, self.accumulator)
         return m
+
+
+class LookUpAccumulate(wiring.Component):
+    """Looks up four products of weights with a table and sums them, in two stages behind registered weights.
+
+    The table is kept outside, in a register that many of these share; a cell of `dyad.rtl.pe.lut` otherwise.
+
+    Parameters
+    ----------
+    weight_bits : planes of a weight: 1, 2 or 4.
+    accumulator_bits : width of the sum, which wraps.
+
+    Ports
+    -----
+    table : in, bits of the table; comes from a register.
+    weight : in, 4 * weight_bits; stored weights, as the cell takes them.
+    first : in, 1; the products start a new sum.
+    accumulator : out, signed `accumulator_bits`, three cycles after weight and two after table.
+    """
+
+    def __init__(self, weight_bits: int, accumulator_bits: int) -> None:
+        self._pe = Lut(weight_bits=weight_bits)
+        super().__init__(
+            {
+                "table": In(lut.tables(self._pe).size),
+                "weight": In(self._pe.plane_bits * self._pe.lanes),
+                "first": In(1),
+                "accumulator": Out(signed(accumulator_bits)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        weight = Signal.like(self.weight, reset_less="booth")
+        total = add_up(m, lut.terms(self._pe, self.table, weight, Const(0)), Const(1))
+        product = Signal(len(total.number), reset_less="booth")
+        m.d.sync += [weight.eq(self.weight), product.eq(total.number)]
+        _accumulate(m, self.first, product, total.carry, self.accumulator)
+        return m
+
+
+def _accumulate(m: Module, first: Value, product: Signal, carry: Value | None, result: Signal) -> None:
+    """Add up products, which a register holds, with a carry that is still to be held; `first` is two cycles early."""
+    accumulator = Signal.like(result, reset_less="booth")
+    early, starts, held = Signal(), Signal(), Signal(reset_less="booth")
+    m.d.sync += [early.eq(first), starts.eq(early), accumulator.eq(Mux(starts, 0, accumulator) + product + held)]
+    if carry is not None:
+        m.d.sync += held.eq(carry)
+    m.d.comb += result.eq(accumulator)
 
 
 def booth(a: Value, weight: Value) -> list[Value]:
@@ -74,18 +144,18 @@ def booth(a: Value, weight: Value) -> list[Value]:
 
 # By the constructor's arguments: area in um2 in sky130_fd_sc_hd, from Yosys 0.70 and a clock period of 4 ns.
 SKY130_UM2 = {
-    (8, 32, False): 4955,
-    (4, 32, False): 3521,
-    (4, 20, False): 2649,
-    (4, 32, True): 3144,
-    (4, 20, True): 2314,
+    (8, 32, "operator"): 4955,
+    (4, 32, "operator"): 3521,
+    (4, 20, "operator"): 2649,
+    (4, 32, "booth"): 3144,
+    (4, 20, "booth"): 2314,
 }
 
 # The same on a Lattice ECP5-85 without its multipliers: LUTs, flip-flops, MHz.
 ECP5 = {
-    (8, 32, False): (367, 66, 128),
-    (4, 32, False): (213, 58, 159),
-    (4, 20, False): (189, 46, 160),
-    (4, 32, True): (150, 58, 198),
-    (4, 20, True): (119, 46, 198),
+    (8, 32, "operator"): (367, 66, 128),
+    (4, 32, "operator"): (213, 58, 159),
+    (4, 20, "operator"): (189, 46, 160),
+    (4, 32, "booth"): (150, 58, 198),
+    (4, 20, "booth"): (119, 46, 198),
 }

@@ -55,7 +55,7 @@ class IntegerPE:
     activations: ClassVar[tuple[str, ...]] = ("int8",)
     """Formats of activations to choose from."""
     shift: ClassVar[int] = 0
-    dot_latency: ClassVar[int] = 1
+    dot_latency: ClassVar[int] = 2
     finish_latency: ClassVar[int] = 10
     unit_scale: ClassVar[int] = 0x3C00
     outputs: ClassVar[tuple[str, ...]] = FORMATS

@@ -14,7 +14,6 @@ negated, and a cell complements entries, which takes no wider number than they a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -87,11 +86,6 @@ class Lut(IntegerPE):
     def prepare_latency(self) -> int:
         """Cycles that the row takes to decode activations and to compute its tables."""
         return 1 + super().prepare_latency
-
-    @cached_property
-    def longest_tables(self) -> int:
-        """Most tables that the products of a segment are looked up in."""
-        return -(-max(self.longest(mode) for mode in self.modes) // TABLE) + self.lanes // TABLE
 
     def _largest_term(self, mode: Mode) -> int:
         """Return the largest magnitude of what a cell adds for one activation: its half, rounded up, in each plane."""

@@ -75,7 +75,8 @@ def edges(bits: int) -> list[int]:
 
 def result_layout(pe: BlockPE) -> data.StructLayout:
     """Return the shape of a cell's result: the sum, and the carries that wait above each part but the last."""
-    return data.StructLayout({"sum": pe.accumulator_bits, "carries": len(edges(pe.accumulator_bits)) - 2})
+    # Where nothing waits there is still a bit, always 0: ports of no width are no Verilog.
+    return data.StructLayout({"sum": pe.accumulator_bits, "carries": max(len(edges(pe.accumulator_bits)) - 2, 1)})
 
 
 class PrepareRow(wiring.Component):

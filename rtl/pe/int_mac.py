@@ -7,13 +7,15 @@ from amaranth.hdl import Cat, Value
 from ...models.pe import IntMac
 from . import integer
 from .stations import Stations
+from .sums import Term
 
 
 def stations(pe: IntMac) -> Stations:
     """Return the constructors of the stations for a description."""
 
-    def terms(a: Value, weight: Value, mode: Value) -> list[Value]:
-        """Return `a * weight`, one bit wider so that one multiplier serves signed and unsigned weights."""
-        return [a * Cat(weight, weight[-1] & integer.is_signed(pe, mode)).as_signed()]
+    def terms(a: Value, weight: Value, mode: Value) -> list[Term]:
+        """Return `a * weight`, from a multiplier one bit wider so that it serves signed and unsigned weights."""
+        product = a * Cat(weight, weight[-1] & integer.is_signed(pe, mode)).as_signed()
+        return [Term(product[: len(a) + len(weight)])]
 
-    return integer.stations(pe, terms)
+    return integer.stations(pe, integer.lanewise(pe, terms))

@@ -7,34 +7,71 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any, NamedTuple
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, ShapeLike, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...models.formats import scalar
-from ...models.pe import PE
 from ...models.pe.fixed import fixed_point
 from ...models.pe.integer import IntegerPE
 from ..fixed import to_fixed
 from ..float import Add, unpack
 from ..rounding import FP32, Round, delay
 from .stations import STEP, Stations
-
-Terms = Callable[[Value, Value, Value], list[Value]]
-"""Given a signed activation, a plane of a weight and the mode: numbers that sum to the product."""
+from .sums import Term, add_up, offset
 
 
-def stations(pe: IntegerPE, terms: Terms) -> Stations:
-    """Return the constructors of the stations of `pe`, whose cells multiply by `terms`."""
+class Cell(NamedTuple):
+    """How the cells of a processing element multiply.
+
+    Attributes
+    ----------
+    row : bits of the operand of a row.
+    terms : given the operands of row and column and the mode: numbers that sum to the products of all lanes.
+    idle : plane of a weight with which, and activations of 0, all of them are 0 and no carry is set.
+    """
+
+    row: int
+    terms: Callable[[Value, Value, Value], list[Term]]
+    idle: int = 0
+
+    def offset(self, pe: IntegerPE) -> int:
+        """Return what is added to the sum of one plane, because signs are left out of it."""
+        return offset(self.terms(Signal(self.row), Signal(pe.plane_bits * pe.lanes), Signal(4)))
+
+
+def lanewise(pe: IntegerPE, terms: Callable[[Value, Value, Value], list[Term]], idle: int = 0) -> Cell:
+    """Return the cell that multiplies by `terms` in each lane, of a signed activation, a plane and the mode."""
+    bits = fixed_point(pe.activation).bits
+
+    def of_all(row: Value, column: Value, mode: Value) -> list[Term]:
+        return [
+            term
+            for lane in range(pe.lanes)
+            for term in terms(row.word_select(lane, bits).as_signed(), column.word_select(lane, pe.plane_bits), mode)
+        ]
+
+    return Cell(bits * pe.lanes, of_all, idle)
+
+
+def stations(pe: IntegerPE, cell: Cell) -> Stations:
+    """Return the constructors of the stations of `pe`."""
     return Stations(
         PrepareRow=partial(PrepareRow, pe),
-        PrepareColumn=partial(PrepareColumn, pe),
-        Dot=partial(Dot, pe, terms),
-        Finish=partial(Finish, pe),
+        PrepareColumn=partial(PrepareColumn, pe, cell),
+        Dot=partial(Dot, pe, cell),
+        Finish=partial(Finish, pe, cell),
         result=signed(pe.accumulator_bits),
-        sum=signed(pe.accumulator_bits),
+        sum=sums(pe),
     )
+
+
+def sums(pe: IntegerPE) -> data.StructLayout:
+    """Return the layout of what a row sums: its activations, and 1 for each step."""
+    longest = max(pe.longest(mode) for mode in pe.modes)
+    return data.StructLayout({"total": signed(pe.accumulator_bits), "steps": (longest // pe.lanes + 1).bit_length()})
 
 
 def is_signed(pe: IntegerPE, mode: Value) -> Value:
@@ -54,7 +91,7 @@ class PrepareRow(wiring.Component):
     step : in, `STEP`, with its rules; only the first plane of a weight counts for the sum.
     activations : in, activation_bits * lanes; lane l at bit activation_bits * l.
     operand : out, lanes of signed integers, `prepare_latency` cycles later.
-    sum : out, signed `accumulator_bits`, which wraps; sum of the last segment that ended.
+    sum : out, `sums(pe)` of the last segment that ended; the total wraps.
     """
 
     def __init__(self, pe: IntegerPE) -> None:
@@ -64,7 +101,7 @@ class PrepareRow(wiring.Component):
                 "step": In(STEP),
                 "activations": In(pe.activation_bits * pe.lanes),
                 "operand": Out(fixed_point(pe.activation).bits * pe.lanes),
-                "sum": Out(signed(pe.accumulator_bits)),
+                "sum": Out(sums(pe)),
             }
         )
 
@@ -73,12 +110,22 @@ class PrepareRow(wiring.Component):
         pe, step = self._pe, self.step
         numbers = decode(m, pe, step.valid, self.activations)
         m.d.comb += self.operand.eq(delay(m, numbers.as_value(), pe.prepare_latency))
-        held = data.View(STEP, delay(m, step.as_value(), pe.prepare_latency))
         operands = data.View(numbers.shape(), self.operand)
         total = Signal(signed(len(numbers[0]) + (pe.lanes - 1).bit_length()))
-        m.d.comb += total.eq(Mux(held.plane == 0, sum(operands[lane] for lane in range(pe.lanes)), 0))
-        accumulate(m, held, total, self.sum)
+        m.d.comb += total.eq(sum(operands[lane] for lane in range(pe.lanes)))
+        count(m, pe, step, {"total": total, "steps": Const(1)}, self.sum)
         return m
+
+
+def count(m: Module, pe: IntegerPE, step: Value, addends: dict[str, Value], sums: Any) -> None:
+    """Sum what a row adds in each step, known when its operands are; `step` is that of the row's inputs.
+
+    The sums appear with the results of the cells, which take `dot_latency` cycles.
+    """
+    step = data.View(STEP, delay(m, step.as_value(), pe.prepare_latency))
+    for name, addend in addends.items():
+        counted = delay(m, Mux(step.valid & (step.plane == 0), addend, 0), pe.dot_latency - 1)
+        accumulate(m, pe, step, counted, sums[name])
 
 
 def decode(m: Module, pe: IntegerPE, valid: Value, activations: Value) -> data.View:
@@ -98,17 +145,20 @@ class PrepareColumn(wiring.Component):
 
     Ports
     -----
-    step : in, `STEP`. weights : in, plane_bits * lanes. operand : out, the same bits.
+    step : in, `STEP`. weights : in, plane_bits * lanes. operand : out, the same bits; in cycles without operands the
+        cell's idle plane in every lane.
     """
 
-    def __init__(self, pe: PE) -> None:
-        self._pe = pe
+    def __init__(self, pe: IntegerPE, cell: Cell) -> None:
+        self._pe, self._cell = pe, cell
         bits = pe.plane_bits * pe.lanes
         super().__init__({"step": In(STEP), "weights": In(bits), "operand": Out(bits)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.d.comb += self.operand.eq(delay(m, self.weights, self._pe.prepare_latency))
+        pe = self._pe
+        idle = Const(self._cell.idle, pe.plane_bits).replicate(pe.lanes)
+        m.d.comb += self.operand.eq(delay(m, Mux(self.step.valid, self.weights, idle), pe.prepare_latency))
         return m
 
 
@@ -118,22 +168,24 @@ class Dot(wiring.Component):
     Parameters
     ----------
     pe : description of the processing element.
-    terms : how it multiplies.
+    cell : how it multiplies.
 
     Ports
     -----
     step : in, `STEP`, with its rules.
-    row : in, lanes of signed integers; 0 in cycles without operands.
-    column : in, plane_bits * lanes; one plane of each weight, lane l at bit plane_bits * l.
-    result : out, signed `accumulator_bits`; sum of the last segment that ended. Sums wrap.
+    row : in, bits of the row's operand; that of zeros in cycles without operands.
+    column : in, plane_bits * lanes; one plane of each weight, lane l at bit plane_bits * l; the idle plane in cycles
+        without operands.
+    result : out, signed `accumulator_bits`; sum of the last segment that ended, with the cell's offset for each plane
+        in its place. Sums wrap.
     """
 
-    def __init__(self, pe: IntegerPE, terms: Terms) -> None:
-        self._pe, self._terms = pe, terms
+    def __init__(self, pe: IntegerPE, cell: Cell) -> None:
+        self._pe, self._cell = pe, cell
         super().__init__(
             {
                 "step": In(STEP),
-                "row": In(fixed_point(pe.activation).bits * pe.lanes),
+                "row": In(cell.row),
                 "column": In(pe.plane_bits * pe.lanes),
                 "result": Out(signed(pe.accumulator_bits)),
             }
@@ -141,31 +193,32 @@ class Dot(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pe, bits = self._pe, fixed_point(self._pe.activation).bits
-        products: list[Value] = []
-        for lane in range(pe.lanes):
-            a = self.row.word_select(lane, bits).as_signed()
-            products += self._terms(a, self.column.word_select(lane, pe.plane_bits), self.step.mode)
-        # A product is within 2^(bits - 1) * 2^plane_bits of 0.
-        dot = Signal(signed(bits + pe.plane_bits + (pe.lanes - 1).bit_length()))
-        m.d.comb += dot.eq(sum(products))
-        planes = max(mode.interval for mode in pe.modes)
-        shifted = Array(dot << pe.plane_bits * plane for plane in range(planes))[self.step.plane]
-        accumulate(m, self.step, shifted, self.result)
+        pe = self._pe
+        total = add_up(m, self._cell.terms(self.row, self.column, self.step.mode), self.step.valid)
+        product, carry = Signal(len(total.number), reset_less=True), Signal(reset_less=True)
+        m.d.sync += [product.eq(total.number), carry.eq(total.carry)]
+        plane = delay(m, self.step.plane, pe.dot_latency - 1)
+        # (product + carry) << places is the product with carries in those places, and one more in the lowest.
+        places = (pe.plane_bits * plane for plane in range(max(mode.interval for mode in pe.modes)))
+        shifted = Array(Cat(carry.replicate(each), product) for each in places)[plane]
+        accumulate(m, pe, self.step, shifted, self.result, carry)
         return m
 
 
-def accumulate(m: Module, step: Value, addend: Value, result: Value) -> None:
-    """Sum `addend`, 0 in cycles without operands, over the steps of a segment, and show the sum when it has ended.
+def accumulate(m: Module, pe: IntegerPE, step: Value, addend: Value, result: Value, carry: Value | int = 0) -> None:
+    """Sum `addend + carry`, 0 in cycles without operands, over the steps of a segment; show the sum when it has ended.
 
-    Nothing is read before the first segment has ended, so that neither register needs a reset.
+    The result is shown `dot_latency` cycles after `step`, all but one of which the addend has taken. Nothing is read
+    before the first segment has ended, so that neither register needs a reset.
     """
+    first = delay(m, step.valid & step.first, pe.dot_latency - 1)
+    last = delay(m, step.valid & step.last, pe.dot_latency - 1)
     accumulator = Signal.like(result, reset_less=True)
     shown = Signal.like(result, reset_less=True)
     total = Signal.like(result)
-    m.d.comb += total.eq(Mux(step.valid & step.first, 0, accumulator) + addend)
+    m.d.comb += total.eq(Mux(first, 0, accumulator) + addend + carry)
     m.d.sync += accumulator.eq(total)
-    with m.If(step.valid & step.last):
+    with m.If(last):
         m.d.sync += shown.eq(total)
     m.d.comb += result.eq(shown)
 
@@ -173,35 +226,36 @@ def accumulate(m: Module, step: Value, addend: Value, result: Value) -> None:
 class Finish(wiring.Component):
     """Corrects a cell's sum by the zero point, scales it and adds it to a total, with `latency` cycles and interval 1.
 
-    A cell sums a (2^shift q + offset), for an offset that depends on the mode; that is taken back here.
+    A cell sums a (2^shift q + offset), for an offset that depends on the mode, and the cell's own offset in each step;
+    both are taken back here.
 
     Parameters
     ----------
     pe : description of the processing element.
-    sum : shape of what a row sums; a signed number of `accumulator_bits` unless `corrected` is another.
+    cell : how its cells multiply.
 
     Ports
     -----
     mode : in, 4; of the segment.
-    accumulator : in, signed `accumulator_bits`; sum of the products of a segment.
-    activation_sum : in, signed `accumulator_bits`; sum of its activations.
+    accumulator : in, signed `accumulator_bits`; result of a cell.
+    activation_sum : in, `sums(pe)`; those of its row.
     zero_point : in, signed 9; z, within the range of the weights' format.
     scale : in, 16; s, a finite fp16 that is not negative.
     scaled : in, 1; whether totals are float32, else int32.
     base : in, 32; the total before: bits of an int32 or of a finite float32.
     total : out, 32, `latency` cycles later; base + I or f32(base + f32(s * I)) with
-        I = (accumulator - (2^shift z + offset) * activation_sum) / 2^shift.
+        I = (accumulator - own offsets - (2^shift z + offset) * total) / 2^shift.
     """
 
     latency = 2 + Round.latency + Add.latency
 
-    def __init__(self, pe: IntegerPE, sum: ShapeLike | None = None) -> None:
-        self._pe = pe
+    def __init__(self, pe: IntegerPE, cell: Cell) -> None:
+        self._pe, self._cell = pe, cell
         super().__init__(
             {
                 "mode": In(4),
                 "accumulator": In(signed(pe.accumulator_bits)),
-                "activation_sum": In(sum or signed(pe.accumulator_bits)),
+                "activation_sum": In(self.sums(pe)),
                 "zero_point": In(signed(9)),
                 "scale": In(16),
                 "scaled": In(1),
@@ -241,9 +295,18 @@ class Finish(wiring.Component):
         ]
         return m
 
+    sums = staticmethod(sums)
+
     def corrected(self) -> Value:
         """Return the sum of products, less the zero point times the sum of activations."""
         pe = self._pe
         offset = Array(Const(pe.offset(mode), signed(10)) for mode in pe.modes)[self.mode]
-        correction = ((self.zero_point << pe.shift) + offset) * self.activation_sum
-        return (self.accumulator - correction) >> pe.shift
+        correction = ((self.zero_point << pe.shift) + offset) * self.activation_sum.total
+        return (self.accumulated() - correction) >> pe.shift
+
+    def accumulated(self) -> Value:
+        """Return what a cell has summed, without its own offset."""
+        pe, own = self._pe, self._cell.offset(self._pe)
+        by_mode = [sum(own << pe.plane_bits * plane for plane in range(mode.interval)) for mode in pe.modes]
+        offsets = Array(Const(each, pe.accumulator_bits) for each in by_mode)[self.mode] * self.activation_sum.steps
+        return (self.accumulator - offsets)[: pe.accumulator_bits].as_signed()

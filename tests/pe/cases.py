@@ -133,7 +133,7 @@ def _range(name: str) -> tuple[int, int]:
 
 
 def _operands(random: np.random.Generator, shape: tuple[int, ...], name: str) -> NDArray[np.int64]:
-    """Return numbers of a format; of one that is no integer, codes of which every fourth is near zero or the extremes.
+    """Return numbers of a format; every fourth is near zero or, in a format that is no integer, near the extremes.
 
     Shifting a random code to the right makes all lengths of its leading zeros equally likely: the binades of subnormal
     numbers and the regimes of posits. Its complement does the same for leading ones.
@@ -142,7 +142,7 @@ def _operands(random: np.random.Generator, shape: tuple[int, ...], name: str) ->
     numbers = _numbers(random, shape, (low, high))
     bits = (high >> 1).bit_length()
     if scalar(name).encoding == "integer":
-        return numbers
+        return np.where(random.random(shape) < 1 / 4, numbers >> random.integers(0, bits + 1, shape), numbers)
     magnitude = (numbers & high >> 1) >> random.integers(0, bits + 1, shape)
     magnitude = np.where(random.integers(0, 2, shape), magnitude, (high >> 1) - magnitude)
     return np.where(random.random(shape) < 1 / 4, magnitude | numbers & high + 1 >> 1, numbers)
