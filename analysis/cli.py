@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process.
 
     A command returns its exit code (None: 0). Bad input, from the arguments down to the contents of files, ends as one
-    line on stderr and exit code 2. Any other exception is a defect of dyad and keeps its traceback. Cyclopts turns an
-    interruption into exit code 130.
+    line on stderr and exit code 2, a tool of synthesis that fails as one line and exit code 1. Any other exception is a
+    defect of dyad and keeps its traceback. Cyclopts turns an interruption into exit code 130.
     """
     tokens = sys.argv[1:] if arguments is None else arguments
     try:
@@ -42,6 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (InputError, CycloptsError) as error:
         print(f"dyad: error: {' '.join(str(error).split())}", file=sys.stderr)
         code = 2
+    except RuntimeError as error:
+        from ..hw.synthesis.yosys import SynthesisError
+
+        if not isinstance(error, SynthesisError):
+            raise
+        print(f"dyad: error: {' '.join(str(error).split())}", file=sys.stderr)
+        code = 1
     except BrokenPipeError:
         # Whoever read the output has seen enough; Python would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,20 +8,23 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from amaranth.sim import Simulator
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dyad.analysis import cli
-from dyad.hw.synthesis import fpga, liberty, process, yosys
-from dyad.hw.synthesis.baselines import ECP5, SKY130_UM2, MultiplyAccumulate
+from dyad.hw.synthesis import fpga, liberty, process, rivals, yosys
+from dyad.hw.synthesis.baselines import LookUpAccumulate, LookUpTable, MultiplyAccumulate
 from dyad.hw.synthesis.boolean import truth
 from dyad.hw.synthesis.library import FALL, RISE, Library, Table
 from dyad.hw.synthesis.measure import Registered, measure, station
+from dyad.hw.synthesis.rivals import ECP5, SKY130_UM2
 from dyad.hw.synthesis.timing import longest_path
 from dyad.models import pe
 from dyad.models.errors import InputError
+from dyad.models.pe.words import join
 from dyad.tests import cells
 from dyad.tests.adder import Adder
 
@@ -283,7 +286,9 @@ def test_one_mode_needs_less_than_all(tiny):
         mode: measure(station(element, "dot", mode)(), "mixpe_dot", tiny, around(tiny)).registers
         for mode in (None, "int4xint8", "int8xint8")
     }
-    assert area == {None: 8 + 4 + 4 + 40, "int4xint8": 8 + 4 + 3 + 40, "int8xint8": 8 + 4 + 4 + 40}
+    # Operands, step, product and carry, the ends of a segment, accumulator and result; the plane, held twice.
+    one = 8 + 4 + 3 + 13 + 2 + 40
+    assert area == {None: one + 2, "int4xint8": one, "int8xint8": one + 2}
 
 
 @pytest.mark.parametrize(
@@ -344,7 +349,7 @@ def test_command_reports(synth, tmp_path, monkeypatch):
     [
         (["mixpe"], "synthesis needs a cell library: --liberty FILE, or PDK_ROOT set to the folder of an open PDK"),
         (["mixpe", "--liberty", "/nowhere"], "cannot read /nowhere: No such file or directory"),
-        (["mixpee"], "unknown processing element 'mixpee'; did you mean mixpe?"),
+        (["mixpee"], "unknown processing element 'mixpee'; did you mean mixpe"),
         (["mixpe", "--mode", "int4"], "unknown mode of mixpe 'int4'; did you mean int4xint8"),
         (["mixpe", "--station", "dott"], 'Invalid value "dott" for --station.'),
         (["mixpe", "--liberty", "LIBRARY", "--clock", "0"], "--clock 0 is not a period in ns"),
@@ -362,6 +367,117 @@ def test_bad_input_is_one_line(synth, tmp_path, monkeypatch, arguments, complain
     assert errors.count("\n") == 1
 
 
+@needs_yosys
+def test_failure_of_a_tool_is_one_line(synth, tmp_path, monkeypatch):
+    monkeypatch.setattr(yosys.toolchain, "BUILD", tmp_path)
+    monkeypatch.setattr(yosys, "SCRIPT", "read_verilog nowhere.v\n")
+    (tmp_path / "tiny.lib").write_text(TINY)
+    code, _, errors = synth("mixpe", "--liberty", tmp_path / "tiny.lib")
+    assert code == 1
+    assert re.fullmatch(r"dyad: error: ERROR: .*nowhere\.v.* \(log: \S+/yosys\.log\)\n", errors)
+
+
+# Rivals
+
+
+def test_every_processing_element_has_a_rival():
+    assert {rival.pe for rival in rivals.RIVALS} == set(pe.names())
+    assert len({(rival.pe, rival.name) for rival in rivals.RIVALS}) == len(rivals.RIVALS)
+
+
+def test_what_multiplies_is_also_among_the_rivals():
+    areas = {rival.area_um2 for rival in rivals.RIVALS}
+    assert {2649, 4955, 2314} <= areas & set(rivals.SKY130_UM2.values())
+
+
+@needs_yosys
+@pytest.mark.parametrize(("theirs", "verdict"), [(1, "larger"), (10**6, "smaller")])
+def test_comparison_with_rivals_is_computed(synth, tmp_path, monkeypatch, theirs, verdict):
+    (rival,) = (each for each in rivals.RIVALS if each.name == "LUT dot-4 W1 x int8 + 32, table outside")
+    monkeypatch.setattr(rivals, "RIVALS", (rival._replace(area_um2=theirs),))
+    (tmp_path / "tiny.lib").write_text(TINY.replace("library (tiny)", "library (sky130_fd_sc_hd__tiny)"))
+    code, output, _ = synth("--liberty", tmp_path / "tiny.lib", "--json", tmp_path / "r.json")
+    assert code == 0
+    report = json.loads((tmp_path / "r.json").read_text())
+    (row,) = report["rivals"]
+    assert report["library"] == "sky130_fd_sc_hd__tiny"
+    assert (row["pe"], row["rival_area_um2"], row["verdict"]) == ("lut", theirs, verdict)
+    assert row["ratio"] == pytest.approx(row["area_um2"] / theirs, abs=1e-3)
+    assert row["area_um2"] > 49 * cells.FLIP_FLOP_AREA
+    assert f"{verdict}: {rival.why}" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--lanes", "4"], "--lanes 4 needs a processing element"),
+        (["--fpga", "ecp5"], "--fpga ecp5 needs a processing element"),
+        (["--station", "row"], "--station row needs a processing element"),
+        (["--liberty", "LIBRARY"], "rivals were measured in sky130_fd_sc_hd, not in tiny; name a processing element"),
+    ],
+)
+def test_comparison_refuses(synth, tmp_path, arguments, complaint):
+    (tmp_path / "tiny.lib").write_text(TINY)
+    arguments = [tmp_path / "tiny.lib" if argument == "LIBRARY" else argument for argument in arguments]
+    assert synth(*arguments)[::2] == (2, f"dyad: error: {complaint}\n")
+
+
+def run(component, cycles, inputs, output):
+    """What a component shows in each cycle, given the value of each input in each."""
+    simulator = Simulator(component)
+    simulator.add_clock(1e-6)
+    shown = []
+
+    async def bench(context):
+        for cycle in range(cycles):
+            for name, values in inputs.items():
+                context.set(getattr(component, name), int(values[cycle]))
+            shown.append(context.get(getattr(component, output)))
+            await context.tick()
+
+    simulator.add_testbench(bench)
+    simulator.run()
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("bits", "recoding", "lanes"),
+    [(8, "operator", 1), (4, "operator", 4), (4, "booth", 2), (4, "digits", 4), (2, "ternary", 4)],
+)
+def test_frame_of_the_comparison_multiplies(bits, recoding, lanes):
+    random = np.random.default_rng(1)
+    low = 0 if recoding == "digits" else -(1 << bits - 1)
+    a, w = random.integers(-128, 128, (40, lanes)), random.integers(low, low + (1 << bits), (40, lanes))
+    first = np.arange(40) % 7 == 0
+    inputs = {"activation": join(a, 8, lanes)[:, 0], "weight": join(w, bits, lanes)[:, 0], "first": first}
+    shown = run(MultiplyAccumulate(bits, 32, recoding, lanes), 43, padded(inputs, 3), "accumulator")[3:]
+    # Each digit of MixPE is a number of 9 bits whose sign counts as 2^8.
+    own = 256 * 5 * lanes if recoding == "digits" else 256 * lanes if recoding == "ternary" else 0
+    products = (a * (w - 10 * (recoding == "digits"))).sum(axis=1) + own
+    assert shown == [int(products[index - index % 7 : index + 1].sum()) for index in range(40)]
+
+
+def test_frame_of_the_comparison_looks_up():
+    random = np.random.default_rng(2)
+    element = pe.Lut(weight_bits=4)
+    a, q = random.integers(-128, 128, (40, 4)), random.integers(-8, 8, (40, 4))
+    made = LookUpTable()
+    inputs = {"activation": join(a, 8, 4)[:, 0]}
+    tables = run(made, 42, padded(inputs, 2), "table")[2:]
+    stored = element.planes(q[:, :, None], element.modes[0])[0, :, :, 0]
+    inputs = {"table": [0, *tables], "weight": [*join(stored, 4, 4)[:, 0], 0], "first": [1] * 41}
+    shown = run(LookUpAccumulate(4, 32), 43, padded(inputs, 3), "accumulator")[3:]
+    halves = (a.sum(axis=1) + a.sum(axis=1) % 2) // 2
+    # Each plane is a number of 9 bits whose sign counts as 2^8; products are as `dyad.rtl.pe.lut.Finish` has them.
+    expected = (a * (q + 8)).sum(axis=1) - 15 * halves + 15 * 256
+    assert shown[:40] == expected.tolist()
+
+
+def padded(inputs, cycles):
+    """Inputs that go on for some cycles with what does not matter."""
+    return {name: [*values, *[0] * cycles] for name, values in inputs.items()}
+
+
 def test_empty_pdk_root_is_named(synth, tmp_path, monkeypatch):
     monkeypatch.setenv("PDK_ROOT", str(tmp_path))
     assert f"PDK_ROOT={tmp_path} holds none of sky130A, ihp-sg13g2, gf180mcuD; give --liberty" in synth("mixpe")[2]
@@ -372,8 +488,8 @@ def test_empty_pdk_root_is_named(synth, tmp_path, monkeypatch):
 
 @needs_nextpnr
 def test_baseline_on_an_fpga_is_what_others_found():
-    found = fpga.fit(MultiplyAccumulate(4, 20, True), "multiply_accumulate", "ecp5")
-    lut4, ff, mhz = ECP5[4, 20, True]
+    found = fpga.fit(MultiplyAccumulate(4, 20, "booth"), "multiply_accumulate", "ecp5")
+    lut4, ff, mhz = ECP5[4, 20, "booth"]
     assert (found.lut4, found.ff, found.dsp, found.bram) == (lut4, ff, 0, 0)
     assert found.fmax_mhz == pytest.approx(mhz, rel=0.1)
 
@@ -438,3 +554,14 @@ def test_baselines_take_what_others_found_on_an_fpga(arguments):
     assert found.ff == ff
     assert found.lut4 == pytest.approx(lut4, rel=0.05)
     assert found.fmax_mhz == pytest.approx(mhz, rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("PDK_ROOT" not in os.environ, reason="PDK_ROOT does not say where sky130 is")
+@pytest.mark.parametrize("rival", rivals.RIVALS, ids=lambda rival: f"{rival.pe}, {rival.name}")
+def test_rivals_are_compared(rival):
+    library = Library.read(process.find(None))
+    if not library.name.startswith(rivals.LIBRARY):
+        pytest.skip(f"PDK_ROOT holds {library.name}")
+    row = rivals.compare(rival, library, around(library))
+    assert 0.2 < row["ratio"] < 1.3

@@ -16,11 +16,22 @@ if TYPE_CHECKING:
 AREA = {"area_um2": "area um2", "nand2_equivalents": "NAND2", "registers": "registers", "critical_path_ns": "path ns"}
 RESOURCES = {"lut4": "LUT4", "ff": "FF", "dsp": "DSP", "bram": "BRAM", "fmax_mhz": "MHz"}
 
+RIVALS = {
+    "pe": "pe",
+    "ours": "ours",
+    "area_um2": "um2",
+    "critical_path_ns": "path ns",
+    "rival": "rival",
+    "rival_area_um2": "its um2",
+    "ratio": "ratio",
+    "verdict": "ours is",
+}
+
 Designs = dict[str, Callable[[], "Registered"]]
 
 
 def synth(
-    pe: str,
+    pe: str | None = None,
     /,
     *,
     mode: str | None = None,
@@ -35,13 +46,15 @@ def synth(
 ) -> None:
     """Synthesize a processing element: its area, its cells and its longest path, or what it takes on an FPGA.
 
+    Without one, all are measured that others' circuits have been measured against, and listed with those.
+
     The inputs are registered. Yosys and ABC map the circuit to the cells of a library; its timing is then read from
     the library's tables, from a clock edge to the next, without wires.
 
     Parameters
     ----------
     pe
-        Name of the processing element.
+        Name of the processing element; when left out, compare all with their rivals, in sky130_fd_sc_hd.
     mode
         Build only what this pair of operand formats needs, such as int4xint8; all modes when left out.
     station
@@ -63,7 +76,9 @@ def synth(
         Also write the results to this file: `pe`, `mode` (null: all), `station`, `library`, `clock_ns`, `area_um2`,
         `nand2_equivalents`, `registers`, `critical_path_ns`, `cells` (how many of each) and `path` (`start`, `end`,
         `setup_ns`, `steps`); on an FPGA `pe`, `mode`, `station`, `fpga`, `lut4`, `ff`, `dsp`, `bram`, `fmax_mhz`. All
-        that for the first station, and `stations`, a list of the same for each.
+        that for the first station, and `stations`, a list of the same for each. Without a processing element
+        `library`, `clock_ns` and `rivals`, a list of `pe`, `ours`, `area_um2`, `critical_path_ns`, `rival`, `source`,
+        `rival_area_um2`, `ratio` (ours to theirs), `verdict` and `why`.
     """
     from ...hw.synthesis.measure import STATIONS
     from ...hw.synthesis.measure import station as build
@@ -72,6 +87,15 @@ def synth(
     if fpga is not None and (liberty is not None or clock is not None):
         raise InputError(f"--fpga {fpga} takes neither --liberty nor --clock")
     given = {"lanes": lanes, "group": group, "accumulator_bits": accumulator_bits}
+    if pe is None:
+        chosen = {"mode": mode, "clock": clock, "fpga": fpga, **given}
+        for name, value in chosen.items():
+            if value is not None:
+                raise InputError(f"--{name.replace('_', '-')} {value} needs a processing element")
+        if station != "dot":
+            raise InputError(f"--station {station} needs a processing element")
+        _compare(liberty, json)
+        return
     description = get(pe, **{name: value for name, value in given.items() if value is not None})
     designs = {each: build(description, each, mode) for each in (STATIONS if station == "all" else [station])}
     rows = _fit(pe, designs, fpga) if fpga is not None else _measure(pe, designs, liberty, clock)
@@ -85,6 +109,24 @@ def synth(
             steps = [tuple(step.values()) for step in row["path"]["steps"]]
             show(("cell", "net", "edge", "ns"), [*steps, ("setup", None, None, row["critical_path_ns"])])
     report(json, {**rows[0], "stations": rows})
+
+
+def _compare(liberty: Path | None, json: Path | None) -> None:
+    from ...hw.synthesis import process, rivals
+    from ...hw.synthesis.library import Library
+
+    with working("reading the library"):
+        library = Library.read(process.find(liberty))
+    rivals.check(library)
+    around = process.surroundings(library, None)
+    rows = []
+    for rival in rivals.RIVALS:
+        with working(f"synthesizing {rival.pe}, {rival.ours}"):
+            rows.append(rivals.compare(rival, library, around))
+    show(RIVALS.values(), ([row[column] for column in RIVALS] for row in rows), title=f"in {library.name}")
+    print()
+    show(("pe", "rival", "why"), ([row["pe"], row["rival"], f"{row['verdict']}: {row['why']}"] for row in rows))
+    report(json, {"library": library.name, "clock_ns": around.clock, "rivals": rows})
 
 
 def _measure(pe: str, designs: Designs, liberty: Path | None, clock: float | None) -> list[dict[str, Any]]:

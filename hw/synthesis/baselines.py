@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Literal
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...models.pe import Lut
-from ...rtl.pe import lut, mixpe
+from ...rtl.pe import lut, mixpe, ternary
 from ...rtl.pe.sums import Term, add_up
 
-Recoding = Literal["operator", "booth", "digits"]
+Recoding = Literal["operator", "booth", "digits", "ternary"]
 
 
 class MultiplyAccumulate(wiring.Component):
@@ -26,8 +26,8 @@ class MultiplyAccumulate(wiring.Component):
     weight_bits : width of a weight.
     accumulator_bits : width of the sum, which wraps.
     recoding : how 4-bit weights are multiplied: ``booth`` recodes them and adds shifted activations, ``digits`` are
-        those of MixPE, of weights less 10 and with the offset of its cells in every cycle. An ``operator`` leaves
-        products to synthesis, for weights of any width.
+        those of MixPE, of weights less 10 and with the offset of its cells in every cycle, ``ternary`` takes 2-bit
+        weights as that processing element does. An ``operator`` leaves products to synthesis, for any weights.
     lanes : products that are summed in a cycle.
 
     Ports
@@ -64,6 +64,8 @@ class MultiplyAccumulate(wiring.Component):
             weight = weights.word_select(lane, self._weight_bits)
             if self._recoding == "digits":
                 terms += mixpe.terms(activation, weight, Const(0))
+            elif self._recoding == "ternary":
+                terms += ternary.terms(activation, weight, Const(0))
             elif self._recoding == "booth":
                 products += booth(activation, weight)
             else:
@@ -118,6 +120,30 @@ class LookUpAccumulate(wiring.Component):
         return m
 
 
+class LookUpTable(wiring.Component):
+    """Computes the table of four int8 activations, as a row of `dyad.rtl.pe.lut` does, between registers.
+
+    Ports
+    -----
+    activation : in, four of signed 8.
+    table : out, bits of the table, two cycles later.
+    """
+
+    def __init__(self) -> None:
+        self._pe = Lut(lanes=4)
+        super().__init__({"activation": In(8 * self._pe.lanes), "table": Out(lut.tables(self._pe).size)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        held = Signal.like(self.activation, reset_less=True)
+        result = Signal.like(self.table, reset_less=True)
+        entries, even = lut.table([held.word_select(lane, 8).as_signed() for lane in range(self._pe.lanes)])
+        bits = len(Value.cast(data.View(lut.tables(self._pe), result)[0].entries[0]))
+        m.d.sync += [held.eq(self.activation), result.eq(Cat(*(entry[:bits] for entry in entries), even))]
+        m.d.comb += self.table.eq(result)
+        return m
+
+
 def _accumulate(m: Module, first: Value, product: Signal, carry: Value | None, result: Signal) -> None:
     """Add up products, which a register holds, with a carry that is still to be held; `first` is two cycles early."""
     accumulator = Signal.like(result, reset_less="booth")
@@ -140,22 +166,3 @@ def booth(a: Value, weight: Value) -> list[Value]:
         below = weight[high]
     # A negative multiple is its complement plus 1; the ones of both digits make one more term.
     return [*products, Cat(weight[1], 0, weight[3])]
-
-
-# By the constructor's arguments: area in um2 in sky130_fd_sc_hd, from Yosys 0.70 and a clock period of 4 ns.
-SKY130_UM2 = {
-    (8, 32, "operator"): 4955,
-    (4, 32, "operator"): 3521,
-    (4, 20, "operator"): 2649,
-    (4, 32, "booth"): 3144,
-    (4, 20, "booth"): 2314,
-}
-
-# The same on a Lattice ECP5-85 without its multipliers: LUTs, flip-flops, MHz.
-ECP5 = {
-    (8, 32, "operator"): (367, 66, 128),
-    (4, 32, "operator"): (213, 58, 159),
-    (4, 20, "operator"): (189, 46, 160),
-    (4, 32, "booth"): (150, 58, 198),
-    (4, 20, "booth"): (119, 46, 198),
-}

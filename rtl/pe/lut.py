@@ -5,8 +5,8 @@ adds what the complement lacks to a negative in the lowest place: nothing where 
 out, makes up for it. The arithmetic is `dyad.models.pe.lut`.
 
 In the frame of `dyad.hw.synthesis.baselines`, four planes, 32 bits and sky130_fd_sc_hd (Yosys 0.70 + ABC, 4 ns), a
-selection by a line for each entry comes to 4957 um2 and 5.2 ns, one by index, which Yosys makes a multiplexer of, to
-5042 and 5.7, a tree of multiplexers of two to 5599 and 4.7, lines for two bits of the index and a multiplexer to 5025
+selection by a line for each entry comes to 4902 um2 and 5.2 ns; one by index, which Yosys makes a multiplexer of, to
+5040 and 5.3, a tree of multiplexers of two to 5538 and 4.6, lines for two bits of the index and a multiplexer to 4971
 and 5.1.
 """
 
@@ -94,16 +94,23 @@ class PrepareRow(wiring.Component):
         odd: Value = Const(0)
         for index in range(pe.lanes // TABLE):
             a = [numbers[TABLE * index + lane] for lane in range(TABLE)]
-            high, low = (a[3] + a[2], a[3] - a[2]), (a[0] + a[1], a[1] - a[0])
-            for entry in range(1 << TABLE - 1):
-                other = low[(entry ^ entry >> 1) & 1]
-                whole = high[entry >> 2] - other if entry >> 1 & 1 else high[entry >> 2] + other
-                m.d.sync += held[index].entries[entry].eq(whole >> 1)
-            m.d.sync += held[index].even.eq(~Cat(each[0] for each in a).xor())
+            entries, even = table(a)
+            m.d.sync += [held[index].entries[place].eq(entry) for place, entry in enumerate(entries)]
+            m.d.sync += held[index].even.eq(even)
             total += (held[index].entries[0] << 1) + ~held[index].even
             odd += ~held[index].even
         integer.count(m, pe, self.step, {"total": total, "odd": odd, "steps": Const(1)}, self.sum)
         return m
+
+
+def table(a: list[Value]) -> tuple[list[Value], Value]:
+    """Return the entries of the table of four activations and whether they are even, see `tables`."""
+    high, low = (a[3] + a[2], a[3] - a[2]), (a[0] + a[1], a[1] - a[0])
+    entries = []
+    for index in range(1 << TABLE - 1):
+        one, other = high[index >> 2], low[(index ^ index >> 1) & 1]
+        entries.append((one - other if index >> 1 & 1 else one + other) >> 1)
+    return entries, ~Cat(each[0] for each in a).xor()
 
 
 def terms(pe: Lut, row: Value, column: Value, mode: Value) -> list[Term]:
@@ -120,8 +127,8 @@ def terms(pe: Lut, row: Value, column: Value, mode: Value) -> list[Term]:
 
 def select(entries: data.View, index: Value) -> Value:
     """Return the bits of an entry."""
-    lines = (Value.cast(entry) & (index == place).replicate(len(entry)) for place, entry in enumerate(entries))
-    return reduce(or_, lines)
+    codes = [Value.cast(entry).as_unsigned() for entry in entries]
+    return reduce(or_, (code & (index == place).replicate(len(code)) for place, code in enumerate(codes)))
 
 
 class Finish(integer.Finish):

@@ -1,0 +1,209 @@
+"""What others' circuits came to, and which circuit of ours each is compared with.
+
+All areas were measured by one flow, that of `dyad.hw.synthesis.yosys`: Yosys 0.70 + ABC, sky130_fd_sc_hd, typical
+corner, a period of 4 ns, inputs and outputs registered; the areas of published circuits too, from their open sources.
+Where a table is outside, so is the register that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from amaranth.lib.wiring import Component
+
+from ...models.errors import InputError
+from ...models.pe import get
+from .baselines import LookUpAccumulate, LookUpTable, MultiplyAccumulate
+from .library import Library
+from .measure import measure, station
+from .process import Surroundings
+
+LIBRARY = "sky130_fd_sc_hd"
+"""The cells that all areas are in: what the names of libraries start with that have them."""
+
+
+NOISE = 0.01
+"""Share of an area that chance decides: what ABC makes of the same circuit, told differently."""
+
+
+class Rival(NamedTuple):
+    """A circuit of others.
+
+    Attributes
+    ----------
+    pe : name of the processing element of ours that it is compared with.
+    name : what it is.
+    source : where it comes from.
+    area_um2 : its area.
+    ours : what of ours is measured.
+    build : constructor of that.
+    why : where the difference comes from, or what else differs.
+    """
+
+    pe: str
+    name: str
+    source: str
+    area_um2: float
+    ours: str
+    build: Callable[[], Component]
+    why: str
+
+
+OPERATOR = "multiplication operator, two stages"
+DIGITS = "no digit needs its neighbour, no sign is extended"
+TABLES = "a table holds halves, one bit less; no sign is extended"
+
+
+def _station(pe: str, mode: str | None, **parameters: Any) -> Callable[[], Component]:
+    return lambda: station(get(pe, **parameters), "dot", mode)()
+
+
+def _look_up(bits: int, area: float) -> Rival:
+    ours = f"cell in two stages, {bits} planes, 32-bit sum"
+    name = f"LUT dot-4 W{bits} x int8 + 32, table outside"
+    return Rival("lut", name, "arXiv 2408.06003", area, ours, lambda: LookUpAccumulate(bits, 32), TABLES)
+
+
+def _multiply(pe: str, name: str, area: float, recoding: Any, why: str, bits: int, sums: int, lanes: int = 1) -> Rival:
+    ours = f"{'cell' if lanes == 1 else f'{lanes} lanes'} in two stages, {bits} bits, {sums}-bit sum"
+    return Rival(pe, name, OPERATOR, area, ours, lambda: MultiplyAccumulate(bits, sums, recoding, lanes), why)
+
+
+RIVALS: tuple[Rival, ...] = (
+    _multiply("mixpe", "MAC 8x4 + 20", 2649, "digits", DIGITS, 4, 20),
+    _multiply("mixpe", "MAC 8x4 + 32", 3521, "digits", DIGITS, 4, 32),
+    _multiply("mixpe", "dot-4 8x4 + 32", 8324, "digits", DIGITS, 4, 32, 4),
+    _multiply("mixpe", "MAC 8x4 + 20, Booth", 2314, "digits", DIGITS, 4, 20)._replace(
+        source="radix-4 digits, two stages"
+    ),
+    _multiply("mixpe", "MAC 8x4 + 32, shift-add", 3624, "digits", DIGITS, 4, 32)._replace(source="arXiv 2411.16158"),
+    Rival(
+        "mixpe",
+        "BitFusion PE",
+        "arXiv 1712.01507",
+        19664,
+        "cell of 2 lanes, all modes, 24-bit sum",
+        _station("mixpe", None, lanes=2, accumulator_bits=24),
+        "as many products of 8x4 and 8x8 a cycle, half as many of 4x4; no wider operands, the sum of a group alone",
+    ),
+    Rival(
+        "mixpe",
+        "FMA fp16 (cvfpu)",
+        "arXiv 2007.01530",
+        13288,
+        "cell of 1 lane, int4xfp16",
+        _station("mixpe", "int4xfp16", lanes=1, activation="fp16"),
+        "exact sums of numbers that the row has aligned; rounding is left to the finish station, neither counted",
+    ),
+    _look_up(4, 6674),
+    _look_up(2, 4059),
+    _look_up(1, 3075),
+    Rival(
+        "lut",
+        "table of four int8",
+        "arXiv 2408.06003",
+        6435,
+        "table of a row",
+        LookUpTable,
+        "entries have 9 bits, not 10",
+    ),
+    Rival(
+        "lut",
+        "BitMoD PE, 4 lanes",
+        "arXiv 2411.11745",
+        20800,
+        "cell of 4 lanes, int1xfp16",
+        _station("lut", "int1xfp16", activation="fp16", weight_bits=1),
+        "the row aligns activations, so that cells add integers; the row and the finish station are not counted",
+    ),
+    _multiply("int_mac", "MAC 8x8 + 32", 4955, "operator", "the same circuit", 8, 32),
+    Rival(
+        "int_mac",
+        "NVDLA small CMAC, 8 x int8",
+        "NVDLA's open source",
+        26723,
+        "cell of 8 lanes, int8xint8",
+        _station("int_mac", "int8xint8", lanes=8),
+        "a multiplier for signed and unsigned weights in each lane, and an accumulator with a result register",
+    ),
+    _multiply("ternary", "dot-4 8x2 + 32", 5331, "ternary", "selections in place of partial products", 2, 32, 4),
+    Rival(
+        "xr_npe",
+        "MAC posit(16,1) with quire",
+        "three stages",
+        24557,
+        "cell of 1 lane, all modes",
+        _station("xr_npe", None),
+        "also two products of posit(8,0) or four of posit(4,1) or e2m1 a cycle; decoders are outside, not counted",
+    ),
+    Rival(
+        "mx",
+        "MASE MXINT8 dot-4",
+        "MASE's open source",
+        35619,
+        "cell of 4 lanes, mxint8",
+        _station("mx", None, format="mxint8"),
+        "sums of a block are integers; scales are left to the finish station, not counted",
+    ),
+    Rival(
+        "mx",
+        "FMA fp8 (cvfpu)",
+        "arXiv 2007.01530",
+        4368,
+        "cell of 1 lane, mxfp8_e4m3",
+        _station("mx", None, format="mxfp8_e4m3", lanes=1),
+        "exact sums of a block, wider than fp8; operands are decoded at the tile's edges, not counted",
+    ),
+    Rival(
+        "bfp",
+        "MASE MXINT8 dot-4",
+        "MASE's open source",
+        35619,
+        "cell of 4 lanes, bfp(7,16)",
+        _station("bfp", None, format="bfp(7,16)"),
+        "as for mxint8, with 7-bit magnitudes",
+    ),
+)
+
+# On a Lattice ECP5-85 without its multipliers: LUTs, flip-flops, MHz, by the arguments of `MultiplyAccumulate`.
+ECP5 = {
+    (8, 32, "operator"): (367, 66, 128),
+    (4, 32, "operator"): (213, 58, 159),
+    (4, 20, "operator"): (189, 46, 160),
+    (4, 32, "booth"): (150, 58, 198),
+    (4, 20, "booth"): (119, 46, 198),
+}
+
+SKY130_UM2 = {
+    (8, 32, "operator"): 4955,
+    (4, 32, "operator"): 3521,
+    (4, 20, "operator"): 2649,
+    (4, 32, "booth"): 3144,
+    (4, 20, "booth"): 2314,
+}
+"""What the circuits of others that `MultiplyAccumulate` builds came to elsewhere, in um2, by its arguments."""
+
+
+def check(library: Library) -> None:
+    """Raise `InputError` if areas in this library are not those that rivals were measured in."""
+    if not library.name.startswith(LIBRARY):
+        raise InputError(f"rivals were measured in {LIBRARY}, not in {library.name}; name a processing element")
+
+
+def compare(rival: Rival, library: Library, around: Surroundings) -> dict[str, Any]:
+    """Return a line of the table: both circuits and areas, the ratio of ours to theirs, and what that makes of it."""
+    found = measure(rival.build(), f"{rival.pe}_rival", library, around)
+    ratio = found.area_um2 / rival.area_um2
+    return {
+        "pe": rival.pe,
+        "ours": rival.ours,
+        "area_um2": round(found.area_um2, 2),
+        "critical_path_ns": found.path and round(found.path.ns, 4),
+        "rival": rival.name,
+        "source": rival.source,
+        "rival_area_um2": rival.area_um2,
+        "ratio": round(ratio, 3),
+        "verdict": "as large" if abs(ratio - 1) < NOISE else "smaller" if ratio < 1 else "larger",
+        "why": rival.why,
+    }
