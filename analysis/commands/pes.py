@@ -25,13 +25,21 @@ def pes(*, markdown: bool = False, json: Json = None) -> None:
     rows = [
         row for name in names() for parameters in variants(name) for row in _rows(get(name, **parameters), parameters)
     ]
-    columns = tuple(rows[0])[:-1]
-    cells = [[row[column] for column in columns] for row in rows]
+    columns = ("pe", "weights", "activations", "products_per_cycle", "prepare", "dot", "finish", "accumulator_bits")
     if markdown:
-        print("\n".join(_markdown(columns, cells)))
+        print("\n".join(_markdown(columns, _merged(rows))))
     else:
-        show(columns, cells)
+        show(columns, _merged(rows))
     report(json, {"pes": rows})
+
+
+def _merged(rows: list[dict[str, Any]]) -> list[list[Any]]:
+    """Return the cells of a table, a line for all modes that differ only in their weights."""
+    lines: dict[tuple[Any, ...], list[str]] = {}
+    for row in rows:
+        pe, weight, activation, *rest, _ = row.values()
+        lines.setdefault((pe, activation, *rest), []).append(weight)
+    return [[pe, ", ".join(dict.fromkeys(weights)), *rest] for (pe, *rest), weights in lines.items()]
 
 
 def _rows(pe: Any, parameters: dict[str, Any]) -> list[dict[str, Any]]:
