@@ -19,9 +19,12 @@ class _Strict(BaseModel):
 class _ProcessingElement(_Strict):
     name: str
     lanes: int = Field(ge=1)
-    group: int = Field(default=128, ge=1)
-    accumulator_bits: int = Field(default=0, ge=0)
+    group: int | None = Field(default=None, ge=1)
+    accumulator_bits: int | None = Field(default=None, ge=0)
     activation: str | None = None
+    format: str | None = None
+    weight_bits: int | None = None
+    serial: bool | None = None
 
 
 class _Tile(_Strict):

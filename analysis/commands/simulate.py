@@ -19,6 +19,7 @@ def simulate(
     batch: int | None = None,
     weight: str | None = None,
     group: int | None = None,
+    activation: str | None = None,
     json: Json = None,
     trace: Path | None = None,
     program: Path | None = None,
@@ -42,6 +43,8 @@ def simulate(
         Format of the weights: elements such as int4, or a block format such as int4_channel or uint4_g64_z.
     group
         Weights that share a scale.
+    activation
+        Format of the activations, int8 when left out; results that are int8 are then fp16 or, for posits, that posit.
     json
         Also write the results to this file: `network`, `accelerator`, `cycles`, `seconds` at the accelerator's clock,
         `energy_pj`, `energy_from`, `macs`, `utilization`, `skipped` (operators that the engine does not execute, with
@@ -60,12 +63,15 @@ def simulate(
     from ...models import networks
     from ...sim.simulate import simulate as run
     from .. import summary
+    from ..precision import with_activations
 
     options = {"phase": phase, "tokens": tokens, "batch": batch, "weight": weight, "group": group}
     given = {name: value for name, value in options.items() if value is not None}
     files.check(json, trace, program, html)
     hardware = accelerators.load(accelerator)
     shapes = networks.load(network, **given | precision(weight, group))
+    if activation is not None:
+        shapes = with_activations(shapes, activation)
     with working(f"simulating {shapes.name}") as say:
         result = run(shapes, hardware, progress=lambda layer: say(f"simulating {shapes.name}: {layer}"))
     title = f"{shapes.name} on {hardware.name}" + (f" ({shapes.source})" if shapes.source else "")

@@ -125,7 +125,7 @@ class PE(Protocol):
         """Return the numbers of weights [K, N], with the headers of their segments."""
 
     def segment_scales(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
-        """Return the codes of the scales that the finish station takes: for each segment and column, or for a column."""
+        """Return the codes of the scales that the finish station takes, for each segment and column or for a column."""
 
     def prepare(self, a: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
         """Return what is computed once for each row of activations. a : [..., M, k]; returns [..., M]."""

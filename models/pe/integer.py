@@ -167,7 +167,7 @@ class IntegerPE:
         return w.numbers()
 
     def segment_scales(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
-        """Return the codes of the scales of groups; where a column has a single scale, it is left to the output stage."""
+        """Return the codes of the scales of groups; the single scale of a column is left to the output stage."""
         return w.scales if w.format.group else np.full((1, w.shape[1]), self.unit_scale)
 
     def stored(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
