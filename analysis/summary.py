@@ -19,6 +19,9 @@ BOUNDS = {"load": "memory", "multiply": "tile", "finish": "output stage", "store
 
 def weights(layer: Layer) -> str:
     """Return the name of the block format of a layer's weights."""
+    format = formats.parse(layer.weight)
+    if isinstance(format, formats.BlockFormat):
+        return format.name
     return formats.grouped(layer.weight, layer.group, layer.zero_point).name
 
 

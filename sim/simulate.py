@@ -95,6 +95,7 @@ class Result:
                     "k": result.layer.k,
                     "n": result.layer.n,
                     "weight": result.layer.weight,
+                    "activation": result.layer.activation,
                     "macs": result.layer.macs * result.layer.count,
                     "cycles": result.run.cycles * result.layer.count,
                     "energy_pj": result.energy.total * result.layer.count,

@@ -48,9 +48,9 @@ def simulate(
     json
         Also write the results to this file: `network`, `accelerator`, `cycles`, `seconds` at the accelerator's clock,
         `energy_pj`, `energy_from`, `macs`, `utilization`, `skipped` (operators that the engine does not execute, with
-        their number) and `layers`, a list of `name`, `count`, `m`, `k`, `n`, `weight`, `macs`, `cycles`, `energy_pj`,
-        `energy_by_part_pj`, `utilization` and `busy` (share of the cycles in which each unit worked). Figures of a
-        layer count all its instances.
+        their number) and `layers`, a list of `name`, `count`, `m`, `k`, `n`, `weight`, `activation`, `macs`, `cycles`,
+        `energy_pj`, `energy_by_part_pj`, `utilization` and `busy` (share of the cycles in which each unit worked).
+        Figures of a layer count all its instances.
     trace
         Also write a trace of every instruction to this file, for ui.perfetto.dev.
     program
