@@ -18,7 +18,7 @@ from ..rtl.tile import Tile
 from . import toolchain
 from .simulate import run
 
-M, N, DRAIN, LANES = 4, 4, 2, 4
+M, N, DRAIN = 4, 4, 2
 BENCH = "dyad.tests.pe.bench"
 
 
@@ -93,7 +93,7 @@ def fields(pe: PE) -> dict[str, tuple[int, int]]:
     }
 
 
-def verify(pe_name: str, seed: int = 0, waves: Path | None = None) -> list[dict[str, Any]]:
+def verify(pe_name: str, seed: int = 0, waves: Path | None = None, lanes: int | None = None) -> list[dict[str, Any]]:
     """Compare the circuit of a processing element with its golden arithmetic, in every variant and mode.
 
     The modes change from segment to segment, and a reset comes while segments are under way. If something fails, its
@@ -103,6 +103,7 @@ def verify(pe_name: str, seed: int = 0, waves: Path | None = None) -> list[dict[
     ----------
     pe_name : name of the processing element.
     seed : of the random vectors.
+    lanes : lanes of a cell; its default when left out.
     waves : where to write a VCD of a short simulation, of a few random segments in each mode of the first variant.
 
     Returns
@@ -119,9 +120,10 @@ def verify(pe_name: str, seed: int = 0, waves: Path | None = None) -> list[dict[
     """
     results = []
     for index, parameters in enumerate(processing_elements.variants(pe_name)[: None if waves is None else 1]):
-        pe = processing_elements.get(pe_name, lanes=LANES, **parameters)
+        parameters = parameters if lanes is None else parameters | {"lanes": lanes}
+        pe = processing_elements.get(pe_name, **parameters)
         inputs = {
-            "pe": (pe_name, {"lanes": LANES, **parameters}),
+            "pe": (pe_name, parameters),
             "geometry": (M, N, DRAIN),
             "fields": fields(pe),
             "latencies": (pe.finish_latency, LATENCY),

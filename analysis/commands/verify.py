@@ -8,7 +8,9 @@ from ...models.errors import InputError, unknown
 from ..terminal import Json, Seed, report, show, working
 
 
-def verify(*pe: str, all: bool = False, seed: Seed = 0, waves: Path | None = None, json: Json = None) -> int:
+def verify(
+    *pe: str, all: bool = False, lanes: int | None = None, seed: Seed = 0, waves: Path | None = None, json: Json = None
+) -> int:
     """Compare circuits with their golden arithmetic in RTL simulation.
 
     Parameters
@@ -17,6 +19,8 @@ def verify(*pe: str, all: bool = False, seed: Seed = 0, waves: Path | None = Non
         Names of processing elements; all when left out.
     all
         All processing elements, in so many words.
+    lanes
+        Lanes of a cell; the default of each processing element when left out.
     seed
         What the random vectors come from.
     waves
@@ -51,7 +55,7 @@ def verify(*pe: str, all: bool = False, seed: Seed = 0, waves: Path | None = Non
     results = []
     for name in chosen:
         with working(f"verifying {name}"):
-            results += run(name, seed=seed, waves=waves)
+            results += run(name, seed=seed, waves=waves, lanes=lanes)
     columns = ("pe", "mode", "vectors", "failures", "exhaustive")
     show(columns, ([result[column] for column in columns] for result in results), title=f"seed {seed}")
     for result in results:
