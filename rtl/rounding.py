@@ -113,7 +113,7 @@ class Round(wiring.Component):
         normalized, places = normalize(m, self.magnitude)
 
         # How far the top bit is below that of the format's smallest normal number; negative if above.
-        depth = Signal(signed(10))
+        depth = Signal(signed(12))
         spare = Signal(range(_WIDEST))
         word = Signal.like(self.magnitude)
         with m.Switch(self.format[:2]):
@@ -126,13 +126,13 @@ class Round(wiring.Component):
 
         # The significand moves to where its last bit weighs one quantum; below it stay the half and the sticky bit.
         # Narrower formats spare some bits in any case, and numbers below the smallest normal one lose `depth` more.
-        distance = Signal(10)
+        distance = Signal(12)
         amount = Signal(5)
         m.d.comb += distance.eq(spare + Mux(depth < 0, 0, depth))
         m.d.comb += amount.eq(Mux(distance < 32, distance, 31))
         shifted = shift_right(m, Cat(word[: -_WIDEST - 1].any(), word[-_WIDEST - 1 :]), amount)
         kept = Signal.like(shifted)
-        binade = Signal(10)
+        binade = Signal(11)
         m.d.sync += kept.eq(shifted)
         m.d.sync += binade.eq(Mux((depth < 0) & word[-1], -depth, 0))
 

@@ -58,7 +58,7 @@ def verified(monkeypatch):
 COMPLAINTS = [
     (["verify", "--seed", "x\ny"], 'Invalid value for --seed: unable to convert "x y" into int.'),
     (["veriffy"], 'Unknown command "veriffy". Did you mean "verify"?'),
-    (["verify", "mixpee"], "unknown processing element 'mixpee'; did you mean mixpe?"),
+    (["verify", "mixpee"], "unknown processing element 'mixpee'; did you mean mixpe, xr_npe, mx?"),
     (["verify", "--seed", "x"], 'Invalid value for --seed: unable to convert "x" into int.'),
     (
         ["verify", "mixpe", "mixpe", "--waves", "x.vcd"],

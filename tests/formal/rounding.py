@@ -65,7 +65,7 @@ def _rounds(format: int, width: int) -> Problem:
     p, target = Problem(), rounding.TARGETS[format]
     p.m.submodules.round = unit = rounding.Round(width)
     sign, magnitude = p.arbitrary(1, "sign"), p.arbitrary(width, "magnitude")
-    exponent = p.arbitrary(signed(9), "exponent")
+    exponent = p.arbitrary(signed(10), "exponent")
     p.m.d.comb += [
         unit.sign.eq(sign),
         unit.magnitude.eq(magnitude),
@@ -86,28 +86,19 @@ def _rounds(format: int, width: int) -> Problem:
 
 @proof(4, Bug(rounding, "kept[0] | kept[2]", "kept[0]"))
 def round_to_int8() -> Problem:
-    """`Round` gives the int8 nearest to a magnitude of 48 bits times 2^exponent, the even one of two, or saturates.
-
-    Given: exponents in -256..255.
-    """
+    """`Round` gives the int8 nearest to a magnitude of 48 bits times 2^exponent, the even one of two, or saturates."""
     return _rounds(rounding.INT8, 48)
 
 
 @proof(4, Bug(rounding, "Mux(depth < 0, 0, depth)", "0"), slow=True)
 def round_to_fp16() -> Problem:
-    """`Round` gives the fp16 nearest to a magnitude of 48 bits times 2^exponent, the even one of two, or infinity.
-
-    Given: exponents in -256..255.
-    """
+    """`Round` gives the fp16 nearest to a magnitude of 48 bits times 2^exponent, the even one of two, or infinity."""
     return _rounds(rounding.FP16, 48)
 
 
 @proof(4, Bug(rounding, "(depth < 0) & word[-1]", "depth < 0"), slow=True, solver="z3")
 def round_to_fp32() -> Problem:
-    """`Round` gives the fp32 nearest to a magnitude of 28 bits times 2^exponent, the even one of two, or infinity.
-
-    Given: exponents in -256..255.
-    """
+    """`Round` gives the fp32 nearest to a magnitude of 28 bits times 2^exponent, the even one of two, or infinity."""
     return _rounds(rounding.FP32, 28)
 
 
