@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import unknown
 from .bfp import Bfp
+from .dequant_mac import DequantMac
 from .description import PE, Mode
 from .int_mac import IntMac
 from .lut import Lut
@@ -15,10 +16,10 @@ from .mx import Mx
 from .ternary import Ternary
 from .xr_npe import XrNpe
 
-__all__ = ["PE", "Bfp", "IntMac", "Lut", "MixPE", "Mode", "Mx", "Ternary", "XrNpe", "get", "names", "variants"]
+__all__ = ["PE", "Bfp", "DequantMac", "IntMac", "Lut", "MixPE", "Mode", "Mx", "Ternary", "XrNpe", "get", "names", "variants"]
 
 _BY_NAME: dict[str, Any] = {
-    description.name: description for description in (MixPE, Lut, IntMac, Ternary, XrNpe, Mx, Bfp)
+    description.name: description for description in (MixPE, Lut, IntMac, Ternary, XrNpe, Mx, Bfp, DequantMac)
 }
 
 

@@ -185,7 +185,7 @@ class BlockPE:
         """Return the headers of a row and of a column whose scales are all 1."""
         format = self.block_format(mode)
         ones = [np.full((1, count), int(level.scale.encode(1.0))) for level, count in levels(format)]
-        row, column = (self._operands(np.zeros((1, self.longest(mode))), ones, skip, mode)[0] for skip in (0, 1))
+        row, column = (self._operands(np.zeros((1, self.longest(mode)), np.int64), ones, skip, mode)[0] for skip in (0, 1))
         return row[: self._length(mode.row_header, mode)], column[: self._length(mode.column_header, mode)]
 
     def _operands(

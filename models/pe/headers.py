@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..formats import BlockFormat, Format, Level
-from .words import join
 
 
 def stored_bits(element: Format) -> int:
@@ -24,24 +23,27 @@ def levels(format: BlockFormat) -> list[tuple[Level, int]]:
 def insert(
     operands: NDArray[np.integer], block: int, fields: Sequence[tuple[NDArray[np.integer], int]], bits: int, length: int
 ) -> NDArray[np.int64]:
-    """Return operands with a header before each block.
+    """Return operands with a header before each block, the last of which may be shorter.
 
     Parameters
     ----------
-    operands : [R, K], K a multiple of `block`.
+    operands : [R, K].
     fields : what the headers hold, from their lowest bit on: numbers, the same count of each row and block in
         [R, blocks * count], and their bits.
     bits : of an operand. length : operands that a header is as long as.
     """
-    rows, blocks = len(operands), operands.shape[1] // block
-    parts = [
-        (numbers.astype(np.int64)[..., None] >> np.arange(width) & 1).reshape(rows, blocks, -1)
-        for numbers, width in fields
-    ]
-    whole = np.concatenate([*parts, np.zeros((rows, blocks, 0), np.int64)], axis=-1)
-    padded = np.pad(whole, [(0, 0), (0, 0), (0, length * bits - whole.shape[-1])])
-    header = join(padded, 1, bits).reshape(rows, blocks, length)
-    return np.concatenate([header, operands.reshape(rows, blocks, block)], axis=-1).reshape(rows, -1)
+    rows, columns = operands.shape
+    blocks = -(-columns // block)
+    whole = np.zeros((rows, blocks, length * bits), np.int64)
+    start = 0
+    for numbers, width in fields:
+        stop = start + numbers.shape[1] // max(blocks, 1) * width
+        whole[..., start:stop] = _bits(numbers, width).reshape(rows, blocks, stop - start)
+        start = stop
+    missing = blocks * block - columns
+    padded = np.pad(operands, [(0, 0), (0, missing)]).reshape(rows, blocks, block)
+    joined = np.concatenate([_numbers(whole, length, bits), padded], axis=-1).reshape(rows, -1)
+    return joined[:, : joined.shape[1] - missing]
 
 
 def read(header: NDArray[np.integer], bits: int, fields: Sequence[tuple[int, int]]) -> list[NDArray[np.int64]]:
@@ -56,9 +58,17 @@ def read(header: NDArray[np.integer], bits: int, fields: Sequence[tuple[int, int
     -------
     For each field its numbers, [..., count].
     """
-    each = (header.astype(np.int64)[..., None] >> np.arange(bits) & 1).reshape(*header.shape[:-1], -1)
+    whole = _bits(header, bits).reshape(*header.shape[:-1], header.shape[-1] * bits)
     found, start = [], 0
     for count, width in fields:
-        found.append(join(each[..., start : start + count * width], 1, width))
+        found.append(_numbers(whole[..., start : start + count * width], count, width))
         start += count * width
     return found
+
+
+def _bits(numbers: NDArray[np.integer], width: int) -> NDArray[np.int64]:
+    return numbers.astype(np.int64)[..., None] >> np.arange(width) & 1
+
+
+def _numbers(bits: NDArray[np.int64], count: int, width: int) -> NDArray[np.int64]:
+    return (bits.reshape(*bits.shape[:-1], count, width) << np.arange(width)).sum(axis=-1)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...models.pe import PE
-from . import blocks, int_mac, lut, mixpe, ternary, xr_npe
+from . import blocks, dequant_mac, int_mac, lut, mixpe, ternary, xr_npe
 from .stations import STEP, Stations
 
 __all__ = ["STEP", "Stations", "stations"]
@@ -19,6 +19,7 @@ _BY_NAME: dict[str, Callable[[Any], Stations]] = {
     "xr_npe": xr_npe.stations,
     "mx": blocks.stations,
     "bfp": blocks.stations,
+    "dequant_mac": dequant_mac.stations,
 }
 
 

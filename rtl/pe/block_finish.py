@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from amaranth.hdl import Array, C, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -53,13 +51,12 @@ class Finish(wiring.Component):
     Parameters
     ----------
     pe : description of the processing element.
-    result : shape of a cell's result: `sum` and `carries`.
-    edges : bits at which the parts of the sum begin and end; above each but the last a carry waits.
+    edges : bits at which the parts of a cell's sum begin and end; above each but the last a carry waits.
 
     Ports
     -----
     mode : in, 4; index of the segment's mode.
-    accumulator : in, `result`.
+    accumulator : in, a cell's result: the sum, and above it the carries.
     activation_sum : in, 8; code of the scale of the block of activations.
     zero_point, scaled : in; not used.
     scale : in, 16; code of the scale of the block of weights, in the low bits.
@@ -69,12 +66,12 @@ class Finish(wiring.Component):
 
     latency = 2 + Round.latency + AddAny.latency
 
-    def __init__(self, pe: BlockPE, result: data.StructLayout, edges: list[int]) -> None:
+    def __init__(self, pe: BlockPE, edges: list[int]) -> None:
         self._pe, self._edges = pe, edges
         super().__init__(
             {
                 "mode": In(4),
-                "accumulator": In(result),
+                "accumulator": In(edges[-1] + len(edges) - 2),
                 "activation_sum": In(8),
                 "zero_point": In(signed(9)),
                 "scale": In(16),
@@ -90,8 +87,8 @@ class Finish(wiring.Component):
         formats = [scalar(mode.scale) for mode in pe.modes]
         precision = max(1 + each.mantissa_bits for each in formats)
         total = Signal(signed(pe.accumulator_bits))
-        waiting = zip(self.accumulator.carries, pairwise(self._edges), strict=False)
-        m.d.sync += total.eq(self.accumulator.sum + sum(carry << high for carry, (_, high) in waiting))
+        carries = zip(self.accumulator[len(total) :], self._edges[1:], strict=False)
+        m.d.sync += total.eq(self.accumulator[: len(total)] + sum(carry << place for carry, place in carries))
         scales = [Signal(SCALE, name=name) for name in ("left", "right")]
         unit = Signal(signed(10))
         for code, scale in zip((self.activation_sum, self.scale), scales, strict=True):

@@ -85,33 +85,36 @@ def column_layout(pe: BlockPE) -> data.ArrayLayout:
     )
 
 
-def decode(m: Module, words: Value, fine: list[Value], mode: Mode, pe: BlockPE, layout: data.ArrayLayout) -> Value:
-    """Return the operands of a step in the layout of a row or a column.
+def decode(m: Module, words: Value, finer: list[Value], mode: Mode, pe: BlockPE, layout: data.ArrayLayout) -> Value:
+    """Return the operands of a step in the layout of a row or a column; at places that the mode does not use, 0.
 
-    Parameters
-    ----------
-    words : the lanes' words.
-    fine : for each operand of the step, the sum of its finer scales' exponents; empty if there are none.
+    words : the lanes' words. finer : the sum of the finer scales' exponents for each operand.
     """
     element, width = pe.block_format(mode).element, pe.activation_bits // mode.packing
-    decoded = Signal(layout, name=f"decoded_{mode.scale}_{element.name}")
-    for index in range(pe.lanes * mode.packing):
-        lane, place = divmod(index, mode.packing)
-        code = words.word_select(index, width)[: element.bits]
-        target = decoded[lane][f"place_{place}"]
-        members = target.shape().members
-        negative, magnitude, exponent = number(code, element)
-        if "sign" in members:
-            if fine:
-                exponent = exponent + fine[index]
-            m.d.comb += [target.sign.eq(negative), target.significand.eq(magnitude), target.exponent.eq(exponent)]
-        else:
-            integer = Signal(signed(places(pe)[place].bits), name=f"integer_{index}")
-            m.d.comb += integer.eq(
-                code.as_signed() if element.encoding == "integer" else Mux(negative, -magnitude, magnitude)
-            )
-            m.d.comb += target.as_value().eq(integer if "integer" in members else recoded(integer))
-    return decoded.as_value()
+    operands: list[Value] = []
+    for lane in range(pe.lanes):
+        for place, (name, field) in enumerate(layout.elem_shape):
+            operand = Signal(field.shape, name=f"{name}_{mode.scale}_{element.name}_{lane}")
+            if place >= mode.packing:
+                operands.append(C(0, field.width))
+                continue
+            index = lane * mode.packing + place
+            code = words.word_select(index, width)[: element.bits]
+            negative, magnitude, exponent = number(code, element)
+            members = field.shape.members
+            if "sign" in members:
+                m.d.comb += [
+                    operand.sign.eq(negative),
+                    operand.significand.eq(magnitude),
+                    operand.exponent.eq(exponent + finer[index]),
+                ]
+            else:
+                integer = Signal(signed(places(pe)[place].bits), name=f"integer_{mode.scale}_{lane}_{place}")
+                plain = code.as_signed() if element.encoding == "integer" else Mux(negative, -magnitude, magnitude)
+                m.d.comb += integer.eq(plain)
+                m.d.comb += operand.as_value().eq(integer if "integer" in members else recoded(integer))
+            operands.append(operand.as_value())
+    return Cat(*operands)
 
 
 def number(code: Value, element: Format) -> tuple[Value, Value, Value]:
@@ -157,15 +160,6 @@ def each_mode(m: Module, mode: Value, pe: BlockPE) -> Iterator[Mode]:
         for index, each in enumerate(pe.modes):
             with m.Case(index) if index < len(pe.modes) - 1 else m.Default():
                 yield each
-
-
-def header(m: Module, step: Value, words: Value, bits: int) -> Signal:
-    """Return the lowest bits of the header that came last, from the cycle after it on."""
-    held = Signal(bits, reset_less=True)
-    for plane, start in enumerate(range(0, bits, len(words))):
-        with m.If(step.header & (step.plane == plane)):
-            m.d.sync += held[start : start + len(words)].eq(words)
-    return held
 
 
 def finer_exponents(m: Module, step: Value, held: Value, mode: Mode, pe: BlockPE) -> list[Value]:

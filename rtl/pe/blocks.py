@@ -41,11 +41,11 @@ from .block_operands import (
     each_mode,
     finer_bits,
     finer_exponents,
-    header,
     is_special,
     places,
     row_layout,
 )
+from .headers import header
 from .stations import STEP, Stations
 
 SEGMENT = 10
@@ -61,8 +61,8 @@ def stations(pe: BlockPE) -> Stations:
         PrepareRow=partial(PrepareRow, pe),
         PrepareColumn=partial(PrepareColumn, pe),
         Dot=partial(Dot, pe),
-        Finish=partial(Finish, pe, result_layout(pe), edges(pe.accumulator_bits)),
-        result=result_layout(pe),
+        Finish=partial(Finish, pe, edges(pe.accumulator_bits)),
+        result=result_bits(pe.accumulator_bits),
         sum=SCALE_BITS,
     )
 
@@ -73,10 +73,9 @@ def edges(bits: int) -> list[int]:
     return [bits * part // count for part in range(count + 1)]
 
 
-def result_layout(pe: BlockPE) -> data.StructLayout:
-    """Return the shape of a cell's result: the sum, and the carries that wait above each part but the last."""
-    # Where nothing waits there is still a bit, always 0: ports of no width are no Verilog.
-    return data.StructLayout({"sum": pe.accumulator_bits, "carries": max(len(edges(pe.accumulator_bits)) - 2, 1)})
+def result_bits(bits: int) -> int:
+    """Return the bits of a cell's result: a sum of so many, and above it the carries that wait, of all parts but one."""
+    return bits + len(edges(bits)) - 2
 
 
 class PrepareRow(wiring.Component):
@@ -170,7 +169,7 @@ class Dot(wiring.Component):
     step : in, `STEP`, with its rules; one cycle after that of the row.
     row : in, `row_layout`; 0 in cycles without operands.
     column : in, `column_layout`.
-    result : out, `result_layout`; sum of the last segment that ended.
+    result : out, `result_bits`; sum of the last segment that ended, and its carries.
     """
 
     def __init__(self, pe: BlockPE) -> None:
@@ -178,19 +177,20 @@ class Dot(wiring.Component):
         super().__init__(
             {
                 "step": In(STEP),
-                "row": In(row_layout(pe)),
-                "column": In(column_layout(pe)),
-                "result": Out(result_layout(pe)),
+                "row": In(row_layout(pe).size),
+                "column": In(column_layout(pe).size),
+                "result": Out(result_bits(pe.accumulator_bits)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pe, step, bits = self._pe, self.step, self._pe.accumulator_bits
+        row, column = data.View(row_layout(pe), self.row), data.View(column_layout(pe), self.column)
         terms: list[Term] = []
         for lane in range(pe.lanes):
             for index, place in enumerate(places(pe)):
-                a, w = self.row[lane][f"place_{index}"], self.column[lane][f"place_{index}"]
+                a, w = row[lane][f"place_{index}"], column[lane][f"place_{index}"]
                 terms += multiplied(a.integer, w.digits) if place.exponent == 0 else shifted(m, a, w, place)
         # A top bit that counts as negative is its complement, counted as positive, less a constant.
         constant = -sum(1 << term.place + len(term.value) - 1 for term in terms if term.signed) % (1 << bits)
@@ -198,17 +198,17 @@ class Dot(wiring.Component):
         addends += [(C(1, 1), bit) for bit in range(bits) if constant >> bit & 1]
 
         parts = list(pairwise(edges(bits)))
-        layout = self.result.shape()
-        so_far, added, shown = (Signal(layout, reset_less=True, name=name) for name in ("so_far", "added", "shown"))
-        keep = ~(step.valid & step.first)
-        addends.append((so_far.sum & keep.replicate(bits), 0))
-        addends += [(carry & keep, high) for carry, (_, high) in zip(so_far.carries, parts, strict=False)]
+        so_far, shown = (Signal.like(self.result, reset_less=True, name=name) for name in ("so_far", "shown"))
+        added = Signal.like(self.result)
+        kept = so_far & (~(step.valid & step.first)).replicate(len(so_far))
+        addends.append((kept[:bits], 0))
+        addends += [(carry, high) for carry, (_, high) in zip(kept[bits:], parts, strict=False)]
         one, other = pair(m, addends, bits)
         for index, (low, high) in enumerate(parts):
             part = Signal(high - low + 1, name=f"part_{index}")
-            m.d.comb += [part.eq(one[low:high] + other[low:high]), added.sum[low:high].eq(part)]
-            if index < len(parts) - 1:
-                m.d.comb += added.carries[index].eq(part[-1])
+            m.d.comb += [part.eq(one[low:high] + other[low:high]), added[low:high].eq(part)]
+            if high < bits:
+                m.d.comb += added[bits + index].eq(part[-1])
         m.d.sync += so_far.eq(added)
         with m.If(step.valid & step.last):
             m.d.sync += shown.eq(added)

@@ -16,8 +16,8 @@ from dyad.models.pe.output import rescale
 class Cases:
     """S segments of one mode with everything that follows them; shorter segments are filled up with zeros to K.
 
-    a : activations [S, m, K]. q : weights [S, K, n]. length : products of each segment [S].
-    zero_point [S, n]; scale : fp16 codes [S, n]; scaled [S]; base : bits of the totals before, [S, m, n].
+    a : activations [S, m, K]. q : weights [S, K, n]. Both begin with their headers. length : products of each segment [S].
+    zero_point [S, n]; scale : codes [S, n]; scaled [S]; base : bits of the totals before, [S, m, n].
     relu [S]; multiplier, shift [S, n]; format : codes [S].
     """
 
@@ -58,7 +58,7 @@ class Model:
         for scaled, dtype in ((False, np.int32), (True, np.float32)):
             part = cases.scaled == scaled
             a, q = cases.a[part], cases.q[part]
-            scales = scalar("fp16").decode(cases.scale[part]) if scaled else None
+            scales = scalar(self.mode.scale or "fp16").decode(cases.scale[part]) if scaled else None
             base = cases.base[part].view(dtype)
             sums, activation_sums = self.pe.dot(a, q, self.mode), self.pe.prepare(a, self.mode)
             totals[part] = self.pe.finish(sums, activation_sums, cases.zero_point[part], scales, base, self.mode).view(
@@ -73,6 +73,7 @@ class Model:
             part = (cases.scaled == scaled) & (cases.relu == relu) & (cases.format == format)
             accumulator = totals[part].view(np.float32 if scaled else np.int32)
             multiplier, shift = cases.multiplier[part, None, :], cases.shift[part, None, :]
-            result = rescale(accumulator, multiplier, shift, bool(relu), self.pe.outputs[format])
+            with np.errstate(invalid="ignore"):
+                result = rescale(accumulator, multiplier, shift, bool(relu), self.pe.outputs[format])
             values[part] = result.view(f"u{result.itemsize}")
         return values
