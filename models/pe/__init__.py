@@ -16,7 +16,21 @@ from .mx import Mx
 from .ternary import Ternary
 from .xr_npe import XrNpe
 
-__all__ = ["PE", "Bfp", "DequantMac", "IntMac", "Lut", "MixPE", "Mode", "Mx", "Ternary", "XrNpe", "get", "names", "variants"]
+__all__ = [
+    "PE",
+    "Bfp",
+    "DequantMac",
+    "IntMac",
+    "Lut",
+    "MixPE",
+    "Mode",
+    "Mx",
+    "Ternary",
+    "XrNpe",
+    "get",
+    "names",
+    "variants",
+]
 
 _BY_NAME: dict[str, Any] = {
     description.name: description for description in (MixPE, Lut, IntMac, Ternary, XrNpe, Mx, Bfp, DequantMac)

@@ -148,9 +148,9 @@ class BlockPE:
 
     def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.unsignedinteger]:
         """Return the codes of weights as the scratchpad stores them, in one plane: [1, ...]."""
-        return np.asarray(numbers).astype(np.uint8 if self.plane_bits == 8 else np.uint16)[None]
+        return numbers.astype(np.uint8)[None] if self.plane_bits == 8 else numbers.astype(np.uint16)[None]
 
-    def weights(self, planes: NDArray[np.unsignedinteger], mode: Mode) -> NDArray[np.integer]:
+    def weights(self, planes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
         """Return the codes that `planes` turned into `planes`."""
         return planes[0]
 
@@ -185,7 +185,9 @@ class BlockPE:
         """Return the headers of a row and of a column whose scales are all 1."""
         format = self.block_format(mode)
         ones = [np.full((1, count), int(level.scale.encode(1.0))) for level, count in levels(format)]
-        row, column = (self._operands(np.zeros((1, self.longest(mode)), np.int64), ones, skip, mode)[0] for skip in (0, 1))
+        row, column = (
+            self._operands(np.zeros((1, self.longest(mode)), np.int64), ones, skip, mode)[0] for skip in (0, 1)
+        )
         return row[: self._length(mode.row_header, mode)], column[: self._length(mode.column_header, mode)]
 
     def _operands(
@@ -218,9 +220,9 @@ class BlockPE:
         """
         codes = self._scales(a, 0, mode)[0][..., 0]
         elements = self.block_format(mode).element.decode(a[..., self._length(mode.row_header, mode) :])
-        return np.where(np.isfinite(elements).all(axis=-1), codes, scalar(mode.scale).nan)
+        return np.where(np.isfinite(elements).all(axis=-1), codes, int(scalar(mode.scale).nan or 0))
 
-    def dot(self, a: NDArray[np.integer], q: NDArray[np.integer], mode: Mode) -> NDArray[np.float64]:
+    def dot(self, a: NDArray[np.integer], q: NDArray[np.integer], mode: Mode) -> Float:
         """Return the sums of a block: exact, or rounded to odd where float64 does not hold them.
 
         To odd, rounding once more gives what rounding the exact sum would have given. What is not finite counts as 0.
@@ -255,7 +257,7 @@ class BlockPE:
         total: NDArray[np.int32] | NDArray[np.float32],
         mode: Mode,
     ) -> NDArray[np.float32]:
-        """Return the totals after one more block: product and sum are each rounded to the nearest float32, ties to even.
+        """Return the totals after one more block: product and sum are each rounded to float32, to nearest even.
 
         Parameters
         ----------

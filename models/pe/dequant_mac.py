@@ -105,7 +105,7 @@ class DequantMac(FloatPE):
         return np.zeros(0, np.int64), insert(np.zeros((1, 1), np.int64), 1, fields, self.plane_bits, length)[0, :length]
 
     def dot(self, a: NDArray[np.integer], q: NDArray[np.integer], mode: Mode) -> NDArray[np.float32]:
-        """Return the sums of a segment. a : [..., M, k]; q : a header and weights, [..., k', N]; returns [..., M, N]."""
+        """Return the sums of a segment, [..., M, N]. a : [..., M, k]; q : a header and weights, [..., k', N]."""
         left, right = _values(a), self.dequantized(q, mode)
         return self.sums(a.shape[-1], lambda part: left[..., part, None] * right[..., None, part, :])
 

@@ -1,4 +1,4 @@
-"""The arithmetic of processing elements that accumulate in float32: every addition is rounded, in an order that is stated.
+"""The arithmetic of processing elements that accumulate in float32: every addition is rounded, in a stated order.
 
 The products of a step are added pairwise: neighbours, then neighbours among these sums, an odd one out being passed on.
 The sums of the steps are added one after the other, and so is the result of a segment to the total. All roundings are
@@ -148,8 +148,8 @@ class FloatPE:
         mode = self.mode(w.format.element.name, activation or self.modes[0].activation)
         if len(w.shape) != 2 or w.axis != 0 or a.ndim != 2 or a.shape[1] != w.shape[0]:
             raise InputError(
-                f"{self.name}: activations of shape {a.shape} do not multiply weights of shape {w.shape} quantized along "
-                f"axis {w.axis}"
+                f"{self.name}: activations of shape {a.shape} do not multiply weights of shape {w.shape} quantized "
+                f"along axis {w.axis}"
             )
         element = scalar(mode.activation)
         if not (finite := np.isfinite(element.decode(a))).all():
@@ -185,5 +185,5 @@ class FloatPE:
         raise InputError(f"{self.name} multiplies {taken}, not {weight}x{activation}")
 
     def dot(self, a: NDArray[np.integer], q: NDArray[np.integer], mode: Mode) -> NDArray[np.float32]:
-        """Return the sums of a segment. a : [..., M, k]; q : a header and weights, [..., k', N]; returns [..., M, N]."""
+        """Return the sums of a segment, [..., M, N]. a : [..., M, k]; q : a header and weights, [..., k', N]."""
         raise NotImplementedError

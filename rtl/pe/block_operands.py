@@ -118,7 +118,7 @@ def decode(m: Module, words: Value, finer: list[Value], mode: Mode, pe: BlockPE,
 
 
 def number(code: Value, element: Format) -> tuple[Value, Value, Value]:
-    """Return sign, significand and exponent of a code, which is worth significand * 2^exponent in units of the format."""
+    """Return sign, significand and exponent of a code; it is worth significand * 2^exponent units of the format."""
     negative = code[-1]
     if element.encoding == "integer":
         return negative, Mux(negative, -code, code)[: element.bits], C(0, 1)
@@ -176,6 +176,7 @@ def finer_exponents(m: Module, step: Value, held: Value, mode: Mode, pe: BlockPE
     exponents: list[Value] = [C(0, 1)] * lanes
     start = 0
     for level, count in levels(format)[1:]:
+        assert isinstance(level.extent, int)
         codes = held[start : start + count]
         start += count
         for lane in range(lanes):

@@ -1,4 +1,4 @@
-"""Processing elements of blocks as circuits: decoders at the edges, exact sums in the cells, scales in the finish station.
+"""Processing elements of blocks as circuits: decoders at the edges, exact sums in the cells, scales where they finish.
 
 The arithmetic is `dyad.models.pe.blocks`. The edges turn a lane's word into numbers, one at each of its places: as many
 as the format with the narrowest elements has operands in a word. A place is as wide as its widest format; what a format
@@ -74,7 +74,7 @@ def edges(bits: int) -> list[int]:
 
 
 def result_bits(bits: int) -> int:
-    """Return the bits of a cell's result: a sum of so many, and above it the carries that wait, of all parts but one."""
+    """Return the bits of a cell's result: a sum of so many, and above it the carries of all its parts but one."""
     return bits + len(edges(bits)) - 2
 
 

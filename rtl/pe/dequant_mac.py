@@ -1,7 +1,7 @@
 """The cell that follows dequantized weights, as a circuit. Its arithmetic is `dyad.models.pe.dequant_mac`.
 
-The edges normalize operands to a sign, an exponent in units of float32's and 11 bits of significand whose top bit is set
-unless they are 0: a cell then multiplies significands, adds exponents and has a float32 after one bit of shifting.
+The edges normalize operands: sign, exponent and 11 bits of significand, whose top bit is set unless they are 0. A cell
+then multiplies significands, adds exponents and has a float32 after one bit of shifting.
 """
 
 from __future__ import annotations
@@ -80,9 +80,7 @@ class PrepareColumn(wiring.Component):
 
     def __init__(self, pe: DequantMac) -> None:
         self._pe = pe
-        super().__init__(
-            {"step": In(STEP), "weights": In(4 * pe.lanes), "operand": Out(NUMBER.size * pe.lanes)}
-        )
+        super().__init__({"step": In(STEP), "weights": In(4 * pe.lanes), "operand": Out(NUMBER.size * pe.lanes)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -86,7 +86,7 @@ class Dot(wiring.Component):
 
 
 def add(m: Module, a: Value, b: Value) -> Value:
-    """Return the float32 sum of two, each of which is 0 or normal, rounded to nearest even; it must be like that, too."""
+    """Return the float32 sum of two that are each 0 or normal, rounded to nearest even; so must be the sum."""
     swap = Signal()
     large, small = Signal(32, name="large"), Signal(32, name="small")
     m.d.comb += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ def plain(pe: PE, mode: Mode, a: NDArray, q: NDArray, length: NDArray) -> Cases:
     flags: NDArray[np.int64] = np.zeros(len(a), np.int64)
     columns: NDArray[np.int64] = np.zeros((len(a), q.shape[2]), np.int64)
     if mode.header:
-        row, column = pe.unit_headers(mode)
+        row, column = cast(Any, pe).unit_headers(mode)
         a = np.concatenate([np.broadcast_to(row, (*a.shape[:2], len(row))), a], axis=2)
         q = np.concatenate([np.broadcast_to(column[:, None], (len(q), len(column), q.shape[2])), q], axis=1)
     return Cases(

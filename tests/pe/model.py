@@ -16,7 +16,7 @@ from dyad.models.pe.output import rescale
 class Cases:
     """S segments of one mode with everything that follows them; shorter segments are filled up with zeros to K.
 
-    a : activations [S, m, K]. q : weights [S, K, n]. Both begin with their headers. length : products of each segment [S].
+    a : activations [S, m, K]. q : weights [S, K, n]; both with their headers. length : products of each segment [S].
     zero_point [S, n]; scale : codes [S, n]; scaled [S]; base : bits of the totals before, [S, m, n].
     relu [S]; multiplier, shift [S, n]; format : codes [S].
     """
