@@ -195,7 +195,8 @@ class Dot(wiring.Component):
         m = Module()
         pe = self._pe
         total = add_up(m, self._cell.terms(self.row, self.column, self.step.mode), self.step.valid)
-        product, carry = Signal(len(total.number), reset_less=True), Signal(reset_less=True)
+        product = Signal(len(total.number), reset_less=True)
+        carry = Signal(reset_less=True)
         m.d.sync += [product.eq(total.number), carry.eq(total.carry)]
         plane = delay(m, self.step.plane, pe.dot_latency - 1)
         # (product + carry) << places is the product with carries in those places, and one more in the lowest.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from amaranth.hdl import Array, Const, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 
 from dyad.hw.formal import Problem
 from dyad.models.formats import scalar
@@ -14,6 +14,7 @@ from dyad.models.pe.integer import IntegerPE
 from dyad.models.pe.mixpe import DIGITS
 from dyad.rtl.pe import int_mac, integer, mixpe, sums, ternary
 from dyad.rtl.pe.stations import STEP
+from dyad.rtl.pe.sums import add_up
 from dyad.tests.formal.catalog import Bug, proof
 
 
@@ -54,7 +55,12 @@ def _stream(pe: IntegerPE, module: ModuleType) -> Problem:
         p.m.d.sync += total.eq(following)
         with p.m.If(step.last):
             p.m.d.sync += [shown.eq(following), ended.eq(1)]
-    # A cell is a cycle behind: its accumulator lacks the product that a register holds.
+    # A cell is a cycle behind: its accumulator lacks the product that a register holds. That this is right makes the
+    # rest a matter of sums alone.
+    held, known = Signal(product.shape()), Signal()
+    p.m.d.sync += [held.eq(Mux(step.valid, product, 0)), known.eq(1)]
+    bits = len(add_up(Module(), cell.terms(row, column, step.mode), Const(1)).number)
+    p.show(~known | (p.inside(bits, "dot.product") + p.inside(1, "dot.carry") == held))
     later, shown_later, ended_later = Signal.like(total), Signal.like(shown), Signal()
     p.m.d.sync += [later.eq(total), shown_later.eq(shown), ended_later.eq(ended)]
     p.show(~ended_later | (dot.result == shown_later))
