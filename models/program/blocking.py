@@ -73,13 +73,14 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
     k = accelerator.k * mode.packing
     if isinstance(parse(layer.weight), BlockFormat):
         return _in_blocks(layer, mode, k, pe.longest(mode))
+    zero_point = layer.zero_point and bool(mode.scale)
     longest = pe.longest(mode) // k * k
     if layer.group is None:
         scaled = pe.floating(mode, grouped=False)
         if not scaled:
             pe.check_int32(layer.weight, layer.k, layer.zero_point, LARGEST_BIAS)
         segment = min(longest, round_up(layer.k, k))
-        return Reduction(mode, k, segment, scaled, grouped=False, zero_point=layer.zero_point)
+        return Reduction(mode, k, segment, scaled, grouped=False, zero_point=zero_point)
     if layer.group % k and layer.group < layer.k:
         raise InputError(f"layer {layer.name!r}: group size {layer.group} is not a multiple of the tile's k = {k}")
     segment = min(layer.group, round_up(layer.k, k))
@@ -89,7 +90,7 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
             f"{pe.accumulator_bits}-bit accumulator of {pe.name}, which holds {longest}; use smaller groups or raise "
             "pe.accumulator_bits"
         )
-    return Reduction(mode, k, round_up(segment, k), scaled=True, grouped=bool(mode.scale), zero_point=layer.zero_point)
+    return Reduction(mode, k, round_up(segment, k), scaled=True, grouped=bool(mode.scale), zero_point=zero_point)
 
 
 def _in_blocks(layer: Layer, mode: Mode, step: int, block: int) -> Reduction:
