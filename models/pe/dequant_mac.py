@@ -67,7 +67,7 @@ class DequantMac(FloatPE):
         """Return weights as the scratchpad stores them, in one plane of 4 bits: [1, ...]."""
         return (np.asarray(numbers) & 15).astype(np.uint8)[None]
 
-    def weights(self, planes: NDArray[np.unsignedinteger], mode: Mode) -> NDArray[np.int64]:
+    def weights(self, planes: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
         """Return the weights that `planes` came from."""
         return scalar(mode.weight).integers(planes[0])
 

@@ -11,6 +11,7 @@ from ...models.pe.blocks import BlockPE
 from ...models.pe.fixed import fixed_point
 from ..float import Add
 from ..rounding import FP32, Round, delay
+from .stations import finish_ports
 
 NAN, INFINITY = 0x7FC00000, 0x7F800000
 
@@ -68,18 +69,7 @@ class Finish(wiring.Component):
 
     def __init__(self, pe: BlockPE, edges: list[int]) -> None:
         self._pe, self._edges = pe, edges
-        super().__init__(
-            {
-                "mode": In(4),
-                "accumulator": In(edges[-1] + len(edges) - 2),
-                "activation_sum": In(8),
-                "zero_point": In(signed(9)),
-                "scale": In(16),
-                "scaled": In(1),
-                "base": In(32),
-                "total": Out(32),
-            }
-        )
+        super().__init__(finish_ports(edges[-1] + len(edges) - 2, 8))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -27,7 +27,6 @@ from typing import NamedTuple
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
 
 from ...models.formats import scalar
 from ...models.pe.blocks import BlockPE
@@ -46,7 +45,7 @@ from .block_operands import (
     row_layout,
 )
 from .headers import header
-from .stations import STEP, Stations
+from .stations import Stations, column_ports, dot_ports, row_ports
 
 SEGMENT = 10
 """Bits of the sum between which carries wait, about."""
@@ -96,14 +95,7 @@ class PrepareRow(wiring.Component):
 
     def __init__(self, pe: BlockPE) -> None:
         self._pe = pe
-        super().__init__(
-            {
-                "step": In(STEP),
-                "activations": In(pe.activation_bits * pe.lanes),
-                "operand": Out(row_layout(pe).size),
-                "sum": Out(SCALE_BITS),
-            }
-        )
+        super().__init__(row_ports(pe, row_layout(pe).size, SCALE_BITS))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -143,9 +135,7 @@ class PrepareColumn(wiring.Component):
 
     def __init__(self, pe: BlockPE) -> None:
         self._pe = pe
-        super().__init__(
-            {"step": In(STEP), "weights": In(pe.plane_bits * pe.lanes), "operand": Out(column_layout(pe).size)}
-        )
+        super().__init__(column_ports(pe, column_layout(pe).size))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -174,14 +164,7 @@ class Dot(wiring.Component):
 
     def __init__(self, pe: BlockPE) -> None:
         self._pe = pe
-        super().__init__(
-            {
-                "step": In(STEP),
-                "row": In(row_layout(pe).size),
-                "column": In(column_layout(pe).size),
-                "result": Out(result_bits(pe.accumulator_bits)),
-            }
-        )
+        super().__init__(dot_ports(row_layout(pe).size, column_layout(pe).size, result_bits(pe.accumulator_bits)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

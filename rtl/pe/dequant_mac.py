@@ -10,7 +10,6 @@ from functools import partial
 
 from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
 
 from ...models.formats import scalar
 from ...models.pe.dequant_mac import FIELDS, PRECISION, DequantMac
@@ -20,7 +19,7 @@ from ..float import unpack
 from ..rounding import delay, normalize
 from . import floats
 from .headers import header
-from .stations import STEP, Stations
+from .stations import Stations, column_ports, row_ports
 
 NUMBER = data.StructLayout({"significand": PRECISION, "exponent": 6, "sign": 1})
 """An operand: (-1)^sign * significand * 2^(exponent - OFFSET), normalized."""
@@ -47,14 +46,7 @@ class PrepareRow(wiring.Component):
 
     def __init__(self, pe: DequantMac) -> None:
         self._pe = pe
-        super().__init__(
-            {
-                "step": In(STEP),
-                "activations": In(16 * pe.lanes),
-                "operand": Out(NUMBER.size * pe.lanes),
-                "sum": Out(1),
-            }
-        )
+        super().__init__(row_ports(pe, NUMBER.size * pe.lanes, 1))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -80,7 +72,7 @@ class PrepareColumn(wiring.Component):
 
     def __init__(self, pe: DequantMac) -> None:
         self._pe = pe
-        super().__init__({"step": In(STEP), "weights": In(4 * pe.lanes), "operand": Out(NUMBER.size * pe.lanes)})
+        super().__init__(column_ports(pe, NUMBER.size * pe.lanes))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from ...models.pe.floats import FloatPE
 from ..float import Add
 from ..rounding import delay, normalize, shift_right
-from .stations import STEP, Stations
+from .stations import Stations, dot_ports, finish_ports
 
 Product = Callable[[Module, Value, Value], Value]
 """Given what a row and a column made of an operand: their product, a float32 that is 0 or normal."""
@@ -59,7 +58,7 @@ class Dot(wiring.Component):
     def __init__(self, pe: FloatPE, operand_bits: int, product: Product) -> None:
         self._pe, self._bits, self._product = pe, operand_bits, product
         words = operand_bits * pe.lanes
-        super().__init__({"step": In(STEP), "row": In(words), "column": In(words), "result": Out(32)})
+        super().__init__(dot_ports(words, words, 32))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -127,18 +126,7 @@ class Finish(wiring.Component):
     latency = Add.latency
 
     def __init__(self) -> None:
-        super().__init__(
-            {
-                "mode": In(4),
-                "accumulator": In(32),
-                "activation_sum": In(1),
-                "zero_point": In(signed(9)),
-                "scale": In(16),
-                "scaled": In(1),
-                "base": In(32),
-                "total": Out(32),
-            }
-        )
+        super().__init__(finish_ports(32, 1))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

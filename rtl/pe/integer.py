@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
 
 from ...models.formats import scalar
 from ...models.pe.fixed import fixed_point
@@ -19,7 +18,7 @@ from ...models.pe.integer import IntegerPE
 from ..fixed import to_fixed
 from ..float import Add, unpack
 from ..rounding import FP32, Round, delay
-from .stations import STEP, Stations
+from .stations import STEP, Stations, column_ports, dot_ports, finish_ports, row_ports
 from .sums import Term, add_up, offset
 
 
@@ -96,14 +95,7 @@ class PrepareRow(wiring.Component):
 
     def __init__(self, pe: IntegerPE) -> None:
         self._pe = pe
-        super().__init__(
-            {
-                "step": In(STEP),
-                "activations": In(pe.activation_bits * pe.lanes),
-                "operand": Out(fixed_point(pe.activation).bits * pe.lanes),
-                "sum": Out(sums(pe)),
-            }
-        )
+        super().__init__(row_ports(pe, fixed_point(pe.activation).bits * pe.lanes, sums(pe)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -152,7 +144,7 @@ class PrepareColumn(wiring.Component):
     def __init__(self, pe: IntegerPE, cell: Cell) -> None:
         self._pe, self._cell = pe, cell
         bits = pe.plane_bits * pe.lanes
-        super().__init__({"step": In(STEP), "weights": In(bits), "operand": Out(bits)})
+        super().__init__(column_ports(pe, bits))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -182,14 +174,7 @@ class Dot(wiring.Component):
 
     def __init__(self, pe: IntegerPE, cell: Cell) -> None:
         self._pe, self._cell = pe, cell
-        super().__init__(
-            {
-                "step": In(STEP),
-                "row": In(cell.row),
-                "column": In(pe.plane_bits * pe.lanes),
-                "result": Out(signed(pe.accumulator_bits)),
-            }
-        )
+        super().__init__(dot_ports(cell.row, pe.plane_bits * pe.lanes, signed(pe.accumulator_bits)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -252,18 +237,7 @@ class Finish(wiring.Component):
 
     def __init__(self, pe: IntegerPE, cell: Cell) -> None:
         self._pe, self._cell = pe, cell
-        super().__init__(
-            {
-                "mode": In(4),
-                "accumulator": In(signed(pe.accumulator_bits)),
-                "activation_sum": In(self.sums(pe)),
-                "zero_point": In(signed(9)),
-                "scale": In(16),
-                "scaled": In(1),
-                "base": In(32),
-                "total": Out(32),
-            }
-        )
+        super().__init__(finish_ports(signed(pe.accumulator_bits), self.sums(pe)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -17,7 +17,6 @@ from operator import or_
 
 from amaranth.hdl import Array, Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
 
 from ...models.formats import scalar
 from ...models.pe import Lut
@@ -26,7 +25,7 @@ from ...models.pe.integer import IntegerPE
 from ...models.pe.lut import TABLE
 from ..rounding import delay
 from . import integer
-from .stations import STEP, Stations
+from .stations import Stations, row_ports
 from .sums import Term
 
 
@@ -74,14 +73,7 @@ class PrepareRow(wiring.Component):
 
     def __init__(self, pe: Lut) -> None:
         self._pe = pe
-        super().__init__(
-            {
-                "step": In(STEP),
-                "activations": In(pe.activation_bits * pe.lanes),
-                "operand": Out(tables(pe).size),
-                "sum": Out(sums(pe)),
-            }
-        )
+        super().__init__(row_ports(pe, tables(pe).size, sums(pe)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

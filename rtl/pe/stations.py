@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from amaranth.hdl import ShapeLike
+from amaranth.hdl import ShapeLike, signed
 from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Member, Out
+
+from ...models.pe import PE
 
 STEP = data.StructLayout({"valid": 1, "first": 1, "last": 1, "mode": 4, "plane": 3, "phase": 3, "header": 1})
 """What the operands are, in the cycle in which they are there.
@@ -45,3 +48,37 @@ class Stations(NamedTuple):
     Finish: Callable[[], wiring.Component]
     result: ShapeLike
     sum: ShapeLike
+
+
+def row_ports(pe: PE, operand: ShapeLike, sum: ShapeLike) -> dict[str, Member]:
+    """Return the ports of a station that prepares the operands of a row."""
+    return {
+        "step": In(STEP),
+        "activations": In(pe.activation_bits * pe.lanes),
+        "operand": Out(operand),
+        "sum": Out(sum),
+    }
+
+
+def column_ports(pe: PE, operand: ShapeLike) -> dict[str, Member]:
+    """Return the ports of a station that prepares the operands of a column."""
+    return {"step": In(STEP), "weights": In(pe.plane_bits * pe.lanes), "operand": Out(operand)}
+
+
+def dot_ports(row: ShapeLike, column: ShapeLike, result: ShapeLike) -> dict[str, Member]:
+    """Return the ports of a cell."""
+    return {"step": In(STEP), "row": In(row), "column": In(column), "result": Out(result)}
+
+
+def finish_ports(result: ShapeLike, sum: ShapeLike) -> dict[str, Member]:
+    """Return the ports of a finish station: results of a cell and a row, factors, the total before and after."""
+    return {
+        "mode": In(4),
+        "accumulator": In(result),
+        "activation_sum": In(sum),
+        "zero_point": In(signed(9)),
+        "scale": In(16),
+        "scaled": In(1),
+        "base": In(32),
+        "total": Out(32),
+    }

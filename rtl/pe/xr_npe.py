@@ -44,12 +44,11 @@ from functools import partial
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
 
 from ...models.pe.xr_npe import XrNpe, product_range
 from ..compress import total
 from ..rounding import delay
-from .stations import STEP, Stations
+from .stations import Stations, dot_ports
 from .xr_npe_finish import Finish
 from .xr_npe_operands import (
     OPERAND,
@@ -95,14 +94,7 @@ class Dot(wiring.Component):
 
     def __init__(self, pe: XrNpe) -> None:
         self._pe = pe
-        super().__init__(
-            {
-                "step": In(STEP),
-                "row": In(row_layout(pe)),
-                "column": In(column_layout(pe)),
-                "result": Out(result_layout(pe)),
-            }
-        )
+        super().__init__(dot_ports(row_layout(pe), column_layout(pe), result_layout(pe)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

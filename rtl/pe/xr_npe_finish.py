@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
 
 from ...models.pe.xr_npe import XrNpe, product_range
 from ..float import Add
 from ..rounding import delay
+from .stations import finish_ports
 from .xr_npe_operands import is_any, narrow_bits, result_layout, segments
 
 
@@ -28,18 +28,7 @@ class Finish(wiring.Component):
 
     def __init__(self, pe: XrNpe) -> None:
         self._pe = pe
-        super().__init__(
-            {
-                "mode": In(4),
-                "accumulator": In(result_layout(pe)),
-                "activation_sum": In(signed(1)),
-                "zero_point": In(signed(9)),
-                "scale": In(16),
-                "scaled": In(1),
-                "base": In(32),
-                "total": Out(32),
-            }
-        )
+        super().__init__(finish_ports(result_layout(pe), signed(1)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
