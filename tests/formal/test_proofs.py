@@ -38,7 +38,8 @@ def test_proof_holds(name):
     assert outcome.verdict == (PROVEN if each.unbounded else BOUNDED), outcome
 
 
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROOFS)
 def test_planted_bug_is_found(name):
     each = PROOFS[name]
     with each.bug.planted():
