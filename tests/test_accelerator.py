@@ -44,7 +44,7 @@ def test_the_three_that_come_with_dyad() -> None:
         ("queue: 4", "queue: 1", ":8: queue: 1: input should be greater than or equal to 2"),
         ("clock_mhz: 50", "clock_mhz: 0", ":7: clock_mhz: 0: input should be greater than 0"),
         ("latency: 8", "latency: [", ":6: not YAML: expected the node content"),
-        ("name: mixpe", "name: mixpi", ":3: unknown processing element 'mixpi'; did you mean mixpe?"),
+        ("name: mixpe", "name: mixpi", ":3: unknown processing element 'mixpi'; did you mean mixpe, mx?"),
         ("name: tiny", "name: 2024-13-45", ": not YAML: month must be in 1..12"),
         ("clock_mhz: 50", "clock_mhz: .inf", ":7: clock_mhz: inf: input should be a finite number"),
         ("tile: {m: 4, n: 4, drain: 1}", "tile: 3", ":4: tile: 3: should be a mapping with the keys m, n, drain"),
@@ -61,7 +61,7 @@ def test_the_three_that_come_with_dyad() -> None:
         (
             "bytes_per_cycle: 4",
             "bytes_per_cycle: 1",
-            ":6: memory.bytes_per_cycle = 1 is less than the k = 2",
+            ":6: memory.bytes_per_cycle = 1 is less than the 2 bytes of the k = 2 lanes",
         ),
         (
             "bytes_per_cycle: 4",

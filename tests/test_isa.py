@@ -88,7 +88,7 @@ def test_values_that_do_not_fit_are_named() -> None:
         encode(Store(rows=65536, length=1, address=0))
     with pytest.raises(InputError, match="an instruction has 32 bytes, not 3"):
         decode(b"abc")
-    with pytest.raises(InputError, match="bits above 119 must be 0"):
+    with pytest.raises(InputError, match="bits above 120 must be 0"):
         decode(encode(Finish(0, 1, 1, 0, 0, 0, 0))[:-1] + b"\1")
     with pytest.raises(InputError, match="load: buffer = 3 is none of activation, weight, parameter"):
         decode(encode(Load(3, 1, 1, 0)))

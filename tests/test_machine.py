@@ -48,9 +48,14 @@ def test_the_store_goes_first_where_both_ask_in_one_cycle() -> None:
     assert first_store[0] == Span(0, 2, 11 + 3 * 2 + 1 + 8 + 1)
 
 
+def result(machine) -> int:
+    """Cycles from the issue of a step to its sum: scratchpad and operand register, then the stations."""
+    return 2 + machine.pe.prepare_latency + machine.pe.dot_latency
+
+
 def test_a_multiply_is_as_long_as_its_steps_or_its_drains() -> None:
     mode = TINY.pe.modes[0]
-    drain = 3 - 1 + FINISH  # from the issue of the last step to the write of the first row, less one
+    drain = result(TINY) - 1 + FINISH  # from the issue of the last step to the write of the first row, less one
     assert multiply_cycles(TINY, mode, rows=4, columns=1, groups=1, steps=50, last_steps=50) == 50 + drain + 4
     assert multiply_cycles(TINY, mode, rows=1, columns=1, groups=1, steps=50, last_steps=50) == 50 + drain + 1
     assert multiply_cycles(TINY, TINY.pe.modes[2], 4, 1, 1, 50, 50) == 100 + drain + 4
@@ -75,7 +80,7 @@ def segments(machine, rows: int, columns: int, groups: int, steps: int, last_ste
                 length = (last_steps if group == groups - 1 else steps) * interval
                 now = max(now + length, hold)
                 hold = now + max(drained, shortest)
-    return now + 2 + drained + machine.pe.finish_latency
+    return now + result(machine) - 1 + drained + machine.pe.finish_latency
 
 
 @pytest.mark.parametrize("machine", [TINY, ODD, accelerator.load("server")], ids=lambda machine: machine.name)

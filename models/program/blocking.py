@@ -75,6 +75,11 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
         return _in_blocks(layer, mode, k, pe.longest(mode))
     zero_point = layer.zero_point and bool(mode.scale)
     longest = pe.longest(mode) // k * k
+    if longest == 0:
+        raise InputError(
+            f"layer {layer.name!r}: the {pe.accumulator_bits}-bit accumulator of {pe.name} holds {pe.longest(mode)} "
+            f"products in mode {mode.name}, not the {k} of a step"
+        )
     if layer.group is None:
         scaled = pe.floating(mode, grouped=False)
         if not scaled:

@@ -13,15 +13,16 @@ from dyad.models import pe as processing_elements
 from dyad.models.errors import InputError
 from dyad.models.formats import scalar
 from dyad.models.pe.fixed import fixed_point
-from dyad.models.pe.integer import WIDEST
+from dyad.models.pe.integer import WIDEST, IntegerPE
 from dyad.models.qtensor import QTensor
 from dyad.rtl.pe import integer
 
-ALL = [
+VARIANTS = [
     processing_elements.get(name, **parameters)
     for name in processing_elements.names()
     for parameters in processing_elements.variants(name)
 ]
+ALL = [pe for pe in VARIANTS if isinstance(pe, IntegerPE)]
 MODES = [(pe, mode) for pe in ALL for mode in pe.modes]
 
 
