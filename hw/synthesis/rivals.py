@@ -164,6 +164,15 @@ RIVALS: tuple[Rival, ...] = (
         _station("bfp", None, format="bfp(7,16)"),
         "as for mxint8, with 7-bit magnitudes",
     ),
+    Rival(
+        "dequant_mac",
+        "FMA fp16 (cvfpu)",
+        "arXiv 2007.01530",
+        13288,
+        "cell of 1 lane, int4xfp16",
+        _station("dequant_mac", "int4xfp16", lanes=1),
+        "a float32 accumulator behind exact products; edges normalize and dequantize operands, not counted",
+    ),
 )
 
 # On a Lattice ECP5-85 without its multipliers: LUTs, flip-flops, MHz, by the arguments of `MultiplyAccumulate`.

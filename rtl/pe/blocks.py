@@ -8,15 +8,16 @@ does not use stays 0. So formats that share a cell differ at its edges only, and
 - Where one has: sign, significand and exponent. A cell multiplies significands, adds exponents, and shifts.
 
 A cell adds up everything in one tree of full adders: partial products or shifted products, and what it has summed
-before. The carries between parts of the sum wait for the next step in registers, those of the last step for the
-finish station, so that no adder is longer than `SEGMENT` bits.
+before. Of a wide sum the carries between its parts wait for the next step in registers, and those of the last step for
+the finish station, so that no carry passes more than about `SEGMENT` bits in a cycle.
 
-Measured for 4 words of 8 bits (Yosys 0.70 and ABC, sky130_fd_sc_hd, 4 ns), and why it is like this: left to synthesis,
-`*` and `+` take 16483 um2 and 8.3 ns for mxint8, and partial products in the tree 11670 um2 and 6.0 ns; Booth digits
-leave 10370 um2 and 5.4 ns. Multiplying fixed-point numbers instead of shifting products takes 9174 instead of
-7198 um2 for mxfp6_e2m3 and 8553 instead of 7400 um2 for nvfp4, whose exponents are as narrow as they can be; aligning a
-part at the edges, by one or two bits of the exponent, makes mxfp8_e4m3 8 or 27 % larger. Carries that wait take it from
-9.1 to 7.4 ns, a register behind the products only to 8.2 ns, for 7 % of area.
+Measured for 4 words of 8 bits with the registers around them (Yosys 0.70 + ABC, sky130_fd_sc_hd, target 4 ns), and why
+it is like this. mxint8: with `*` and `+` 16483 um2 and 8.3 ns; with partial products in the tree 11670 and 6.0; with
+Booth digits 10215 and 5.7. mxfp8_e4m3: with one adder 14413 um2 and 9.1 ns; if carries wait, but the tree lets some of
+them ripple, 14795 and 7.4; as it is 15317 and 5.9; with a register behind the products instead 15459 and 8.2. Products
+of fixed-point numbers in place of shifted ones take 8559 instead of 7198 um2 for mxfp6_e2m3, 8553 instead of 7400 for
+nvfp4, whose exponents are as narrow as any; mxfp8_e4m3 aligned by one or two bits of its exponents at the edges, with
+`*`, 6 and 25 % more.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from amaranth.lib import data, wiring
 
 from ...models.formats import scalar
 from ...models.pe.blocks import BlockPE
-from ..compress import pair, total
+from ..compress import pair, pair_without_ripple, total
 from ..rounding import delay
 from .block_finish import Finish
 from .block_operands import (
@@ -186,7 +187,7 @@ class Dot(wiring.Component):
         kept = so_far & (~(step.valid & step.first)).replicate(len(so_far))
         addends.append((kept[:bits], 0))
         addends += [(carry, high) for carry, (_, high) in zip(kept[bits:], parts, strict=False)]
-        one, other = pair(m, addends, bits)
+        one, other = (pair if len(parts) <= 2 else pair_without_ripple)(m, addends, bits)
         for index, (low, high) in enumerate(parts):
             part = Signal(high - low + 1, name=f"part_{index}")
             m.d.comb += [part.eq(one[low:high] + other[low:high]), added[low:high].eq(part)]
