@@ -15,10 +15,17 @@ from dyad.rtl import tile
 NAMES = processing_elements.names()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_circuit_equals_golden_arithmetic(name):
+def chosen(some: slice, mark: list[pytest.MarkDecorator]):
+    """Some variants of each processing element, as parameters of a test."""
+    every = ((name, processing_elements.variants(name)[some]) for name in NAMES)
+    return [pytest.param(name, variants, marks=mark, id=name) for name, variants in every if variants]
+
+
+@pytest.mark.parametrize(("name", "variants"), chosen(slice(2), []) + chosen(slice(2, None), [pytest.mark.slow]))
+def test_circuit_equals_golden_arithmetic(name, variants, monkeypatch):
+    monkeypatch.setattr(processing_elements, "variants", lambda name: variants)
     results = verification.verify(name, seed=9)
-    for variant in processing_elements.variants(name):
+    for variant in variants:
         for mode in processing_elements.get(name, **variant).modes:
             assert any(result["mode"] == mode.name and not result["exhaustive"] for result in results), mode
     for result in results:
