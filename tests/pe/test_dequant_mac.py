@@ -129,12 +129,14 @@ def planted(monkeypatch):
     return verification.verify("dequant_mac", seed=6, lanes=2)
 
 
+@pytest.mark.slow
 def test_a_missing_partial_product_is_caught(monkeypatch):
     right = dequant_mac.total
     monkeypatch.setattr(dequant_mac, "total", lambda m, rows, width: right(m, rows[1:], width))
     assert all(result["failures"] for result in planted(monkeypatch))
 
 
+@pytest.mark.slow
 def test_a_sticky_bit_that_is_lost_is_caught(monkeypatch):
     monkeypatch.setattr(floats, "shift_right", lambda m, word, amount: word >> amount)
     assert all(result["failures"] for result in planted(monkeypatch))

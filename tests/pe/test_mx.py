@@ -160,12 +160,14 @@ def planted(monkeypatch, format):
     return verification.verify("mx", seed=6, lanes=1)
 
 
+@pytest.mark.slow
 def test_a_carry_in_the_wrong_place_is_caught(monkeypatch):
     right = blocks.Finish
     monkeypatch.setattr(blocks, "Finish", lambda pe, edges: right(pe, [0, edges[1] + 1, *edges[2:]]))
     assert any(result["failures"] for result in planted(monkeypatch, "mxfp8_e4m3"))
 
 
+@pytest.mark.slow
 def test_a_wrong_exponent_is_caught(monkeypatch):
     right = block_operands.number
 
@@ -180,6 +182,7 @@ def test_a_wrong_exponent_is_caught(monkeypatch):
     assert all(result["failures"] for result in results)
 
 
+@pytest.mark.slow
 def test_a_scale_that_comes_late_is_caught(monkeypatch):
     right = blocks.header
 
@@ -191,6 +194,7 @@ def test_a_scale_that_comes_late_is_caught(monkeypatch):
     assert any(result["failures"] for result in results)
 
 
+@pytest.mark.slow
 def test_a_weight_that_is_one_off_is_caught(monkeypatch):
     right = block_operands.recoded
     monkeypatch.setattr(block_operands, "recoded", lambda integer: right(integer ^ (integer == C(-8, 8))))
