@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 
 from dyad.hw import verify as verification
@@ -46,7 +46,7 @@ class Flipped(wiring.Component):
         m.submodules.inner = inner = self._inner
         m.d.comb += [
             inner.step.eq(self.step),
-            inner.row.eq(self.row ^ (self.step.valid & (self.step.mode == self._mode))),
+            Value.cast(inner.row).eq(Value.cast(self.row) ^ (self.step.valid & (self.step.mode == self._mode))),
             inner.column.eq(self.column),
             self.result.eq(inner.result),
         ]
