@@ -22,12 +22,13 @@ from ..products import ranges
 from ..products.ranges import Range
 from ..qtensor import QTensor
 from .description import Mode
+from .float_totals import FloatTotals
 from .headers import insert, levels, read, stored_bits
 from .output import FORMATS
 
 
 @dataclass(frozen=True)
-class Blocks:
+class Blocks(FloatTotals):
     """Description of a cell that multiplies blocks of one format, or of several, and its operands.
 
     Parameters
@@ -132,13 +133,6 @@ class Blocks:
     def longest(self, mode: Mode) -> int:
         """Return how many products the accumulator surely holds: those of a block."""
         return self.block_format(mode).block or 1
-
-    def floating(self, mode: Mode, grouped: bool) -> bool:
-        """Return whether totals are float32: always."""
-        return True
-
-    def check_int32(self, weight: str, k: int, zero_point: bool, bias: int) -> None:
-        """Do nothing: totals are never int32."""
 
     def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.unsignedinteger]:
         """Return the codes of weights as the scratchpad stores them, in one plane: [1, ...]."""

@@ -7,6 +7,7 @@ to nearest, ties to even.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
@@ -20,11 +21,12 @@ from ..formats import scalar
 from ..products.accumulate import ORDERS
 from ..qtensor import QTensor
 from .description import Mode
+from .float_totals import FloatTotals
 from .output import FORMATS
 
 
 @dataclass(frozen=True)
-class FloatPE:
+class FloatPE(FloatTotals, ABC):
     """Description and arithmetic of a cell with a float32 accumulator.
 
     Parameters
@@ -55,9 +57,9 @@ class FloatPE:
                 raise InputError(f"{self.name}: {field} is {getattr(self, field)}, it must be at least 1")
 
     @property
+    @abstractmethod
     def modes(self) -> tuple[Mode, ...]:
         """Operand formats, preferred first."""
-        raise NotImplementedError
 
     @property
     def dot_latency(self) -> int:
@@ -67,13 +69,6 @@ class FloatPE:
     def longest(self, mode: Mode) -> int:
         """Return how many products a cell sums before it finishes: `group`, no sum being too long."""
         return self.group
-
-    def floating(self, mode: Mode, grouped: bool) -> bool:
-        """Return whether totals are float32: always."""
-        return True
-
-    def check_int32(self, weight: str, k: int, zero_point: bool, bias: int) -> None:
-        """Do nothing: totals are never int32."""
 
     def prepare(self, a: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
         """Return what all columns of a row share: nothing but decoded operands, so 0. a : [..., M, k]."""
@@ -171,6 +166,7 @@ class FloatPE:
             total = self.finish(self.dot(left, right, mode), None, None, None, total, mode)
         return total
 
+    @abstractmethod
     def mode(self, weight: str, activation: str) -> Mode:
         """Return the mode that multiplies operands of these formats.
 
@@ -178,12 +174,7 @@ class FloatPE:
         ------
         InputError : if there is none.
         """
-        for mode in self.modes:
-            if (mode.weight, mode.activation) == (weight, activation):
-                return mode
-        taken = ", ".join(mode.name for mode in self.modes)
-        raise InputError(f"{self.name} multiplies {taken}, not {weight}x{activation}")
 
+    @abstractmethod
     def dot(self, a: NDArray[np.integer], q: NDArray[np.integer], mode: Mode) -> NDArray[np.float32]:
         """Return the sums of a segment, [..., M, N]. a : [..., M, k]; q : a header and weights, [..., k', N]."""
-        raise NotImplementedError

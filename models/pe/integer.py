@@ -6,6 +6,7 @@ circuit alone; what a processing element adds to this is which formats it takes,
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -27,7 +28,7 @@ WIDEST = 53
 
 
 @dataclass(frozen=True)
-class IntegerPE:
+class IntegerPE(ABC):
     """Description and exact arithmetic of a cell that multiplies integers.
 
     A cell may sum multiples of something else than weights q, if that makes it smaller: of 2^shift q + offset. The
@@ -89,14 +90,14 @@ class IntegerPE:
         return tuple(Mode(weight, self.activation, interval) for weight, interval in self.weight_modes.items())
 
     @property
+    @abstractmethod
     def plane_bits(self) -> int:
         """Bits of a weight that a cell takes in a cycle."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def weight_modes(self) -> dict[str, int]:
         """Formats of weights, preferred first, and the cycles that a step takes with each."""
-        raise NotImplementedError
 
     @property
     def activation_bits(self) -> int:

@@ -20,6 +20,7 @@ from ..products import exact, limbs, ranges
 from ..products.ranges import Float, Range
 from ..qtensor import QTensor
 from .description import Mode
+from .float_totals import FloatTotals
 from .output import FORMATS
 
 WORD = 16
@@ -35,7 +36,7 @@ MODES = (
 
 
 @dataclass(frozen=True)
-class XrNpe:
+class XrNpe(FloatTotals):
     """Description and exact arithmetic of an XR-NPE cell.
 
     Parameters
@@ -102,13 +103,6 @@ class XrNpe:
     def longest(self, mode: Mode) -> int:
         """Return how many products the quire surely holds: `group`, though narrow ones have room to spare."""
         return self.group
-
-    def floating(self, mode: Mode, grouped: bool) -> bool:
-        """Return whether totals are float32: always."""
-        return True
-
-    def check_int32(self, weight: str, k: int, zero_point: bool, bias: int) -> None:
-        """Do nothing: totals are never int32."""
 
     def activation_operands(self, a: QTensor, mode: Mode) -> NDArray[np.integer]:
         """Return the numbers of activations; these modes have no headers."""
