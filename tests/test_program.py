@@ -123,7 +123,7 @@ def test_weights_that_fit_are_loaded_once() -> None:
             "layer 'g': a group of 9000 products in mode int4xint8 can overflow the 24-bit accumulator of mixpe, which "
             "holds 6552; use smaller groups or raise pe.accumulator_bits",
         ),
-        (gemm("g", 4, 30, 4, weight="int12"), "mixpe takes weights of int1..int8 and uint1..uint8, not int12"),
+        (gemm("g", 4, 30, 4, weight="int12"), "mixpe multiplies int1..int8 or uint1..uint8 by int8, not int12 by int8"),
     ],
 )
 def test_layers_that_do_not_suit_are_refused(layer: Layer, message: str) -> None:

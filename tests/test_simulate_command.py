@@ -95,7 +95,7 @@ COMPLAINTS = [
     (["resnet18", "--group", 0], "--group 0 must be at least 1"),
     (["resnet18", "--group", 96, "--weight", "int4_g64"], "--group 96 contradicts --weight int4_g64"),
     (["resnet18", "--weight", "int8_tensor"], "weights cannot be int8_tensor; they need a group or a channel"),
-    (["resnet18", "--weight", "e4m3"], "mixpe takes weights of int1..int8 and uint1..uint8, not e4m3"),
+    (["resnet18", "--weight", "e4m3"], "mixpe multiplies int1..int8 or uint1..uint8 by int8, not e4m3 by int8"),
     (["nowhere.onnx"], "no such file: nowhere.onnx"),
     (["digits-mlp", "--json", "/nowhere/r.json"], "cannot write /nowhere/r.json: No such file or directory"),
     (["digits-mlp", "--trace", "/"], "cannot write /: Is a directory"),

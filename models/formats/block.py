@@ -113,6 +113,11 @@ class BlockFormat:
         return RECIPES[self.recipe].ragged
 
     @property
+    def operand(self) -> str:
+        """Name by which processing elements know it: that of its elements, if sums are scaled and not elements."""
+        return self.element.name if self.recipe in ("integers", "scaled") else self.name
+
+    @property
     def rules(self) -> tuple[str, ...]:
         """Scale rules that `quantize` takes, the usual one first."""
         return RECIPES[self.recipe].rules

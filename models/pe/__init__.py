@@ -8,10 +8,11 @@ from typing import Any
 from ..errors import unknown
 from .bfp import Bfp
 from .dequant_mac import DequantMac
-from .description import PE, Mode
+from .description import PE
 from .int_mac import IntMac
 from .lut import Lut
 from .mixpe import MixPE
+from .mode import Mode
 from .mx import Mx
 from .ternary import Ternary
 from .xr_npe import XrNpe

@@ -21,14 +21,14 @@ from ..formats import BlockFormat, parse, scalar
 from ..products import ranges
 from ..products.ranges import Range
 from ..qtensor import QTensor
-from .description import Mode
-from .float_totals import FloatTotals
+from .description import PE
 from .headers import insert, levels, read, stored_bits
+from .mode import Mode
 from .output import FORMATS
 
 
 @dataclass(frozen=True)
-class Blocks(FloatTotals):
+class Blocks(PE):
     """Description of a cell that multiplies blocks of one format, or of several, and its operands.
 
     Parameters
@@ -53,8 +53,7 @@ class Blocks(FloatTotals):
     outputs: ClassVar[tuple[str, ...]] = FORMATS
 
     def __post_init__(self) -> None:
-        if self.lanes < 1:
-            raise InputError(f"{self.name}: lanes is {self.lanes}, it must be at least 1")
+        self._check_positive("lanes")
         names = [each.name for each in self.formats]
         if len(set(names)) < len(names):
             raise InputError(f"{self.name}: {self.format} names a format twice")
@@ -117,30 +116,13 @@ class Blocks(FloatTotals):
         """Return the block format of a mode."""
         return self.formats[self.modes.index(mode)]
 
-    def mode(self, weight: str, activation: str) -> Mode:
-        """Return the mode that multiplies operands of these block formats.
-
-        Raises
-        ------
-        InputError : if there is none: both operands are of one format.
-        """
-        for mode in self.modes:
-            if (mode.weight, mode.activation) == (weight, activation):
-                return mode
-        taken = " or ".join(mode.weight for mode in self.modes)
-        raise InputError(f"{self.name} multiplies two operands of {taken} here, not {weight} and {activation}")
-
     def longest(self, mode: Mode) -> int:
         """Return how many products the accumulator surely holds: those of a block."""
         return self.block_format(mode).block or 1
 
-    def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.unsignedinteger]:
-        """Return the codes of weights as the scratchpad stores them, in one plane: [1, ...]."""
-        return numbers.astype(np.uint8)[None] if self.plane_bits == 8 else numbers.astype(np.uint16)[None]
-
-    def weights(self, planes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
-        """Return the codes that `planes` turned into `planes`."""
-        return planes[0]
+    def segment(self, mode: Mode, group: int | None) -> int:
+        """Return how many products are summed before they finish: those of a block."""
+        return self.longest(mode)
 
     def activation_operands(self, a: QTensor, mode: Mode) -> NDArray[np.integer]:
         """Return the codes of activations [M, K] with a header before each block: [M, K'].
@@ -164,6 +146,9 @@ class Blocks(FloatTotals):
             wrong = w.codes[~finite].flat[0]
             raise InputError(f"{self.name}: a weight is the code {wrong:#x} of {w.format.element.name}, not finite")
         return self._operands(w.codes.T, [level.T for level in w.levels], 1, mode).T
+
+    def check_operands(self, a: NDArray[np.integer], w: QTensor, mode: Mode) -> None:
+        """Do nothing: activations may be anything, and weights are checked where they become operands."""
 
     def segment_scales(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
         """Return the codes of the scales of blocks of weights, [K / block, N]."""

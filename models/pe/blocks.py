@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
 from ..formats import scalar
 from ..products import exact, limbs
 from ..products.ranges import Float
-from ..qtensor import QTensor
 from .block_operands import Blocks, element_range
-from .description import Mode
 from .headers import levels
+from .mode import Mode
 
 
 @dataclass(frozen=True)
@@ -89,46 +87,3 @@ class BlockPE(Blocks):
             # Scales have at most 4 significant bits, and sums that are not exact meet powers of two.
             result = total.view(np.float32) + (sums * left * right).astype(np.float32)
         return np.where(np.isnan(result), np.float32(np.nan), result)
-
-    def accumulate(
-        self,
-        a: NDArray[np.integer] | QTensor,
-        w: QTensor,
-        bias: NDArray | None = None,
-        chunk: int | None = None,
-        activation: str | None = None,
-    ) -> NDArray[np.float32]:
-        """Return bias + A W as the circuit accumulates it, without the scales of whole tensors.
-
-        Parameters
-        ----------
-        a : activations [M, K] in blocks along K, or the operands [M, K'] that `activation_operands` made of them.
-        w : weights [K, N] in blocks of the same format along K.
-        bias : [N]; None is zero.
-        chunk : products that the cells sum before they finish; None is a block, and nothing else will do.
-        activation : block format of the activations; None is that of the weights.
-
-        Raises
-        ------
-        InputError : if shapes or formats do not fit, or a weight is not finite.
-        """
-        mode = self.mode(w.format.name, activation or w.format.name)
-        q = self.weight_operands(w, mode)
-        a = self.activation_operands(a, mode) if isinstance(a, QTensor) else a
-        (k, n), block = w.shape, self.longest(mode)
-        if chunk not in (None, block):
-            raise InputError(f"{self.name}: a chunk of {chunk} products is not a block of {block}")
-        bias = np.zeros(n) if bias is None else bias
-        if bias.shape != (n,):
-            raise InputError(f"{self.name}: a bias of shape {bias.shape} does not suit {n} columns of weights")
-        row, column = (block + self.length(words, mode) for words in (mode.row_header, mode.column_header))
-        if a.ndim != 2 or a.shape[1] * block != k * row:
-            raise InputError(f"{self.name}: operands of shape {a.shape} do not multiply weights of shape {w.shape}")
-        scales = scalar(mode.scale).decode(self.segment_scales(w, mode))
-        # Adding to zeros turns a bias of -0 into +0.
-        total = np.zeros((len(a), n), np.float32) + bias.astype(np.float32)
-        for index in range(k // block):
-            left, right = a[:, index * row : (index + 1) * row], q[index * column : (index + 1) * column]
-            sums, codes = self.dot(left, right, mode), self.prepare(left, mode)
-            total = self.finish(sums, codes, None, scales[index], total, mode)
-        return total

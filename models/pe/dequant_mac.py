@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..formats import scalar
 from ..qtensor import QTensor
-from .description import Mode
 from .fixed import fixed_point, numbers
 from .floats import FloatPE
 from .headers import insert, read
+from .integer import check_scales
+from .mode import Mode
 
 FIELDS = ((1, 16), (1, 4))
 """What a header holds: one scale of 16 bits, one zero point of 4."""
@@ -37,31 +38,11 @@ class DequantMac(FloatPE):
     plane_bits: ClassVar[int] = 4
     prepare_latency: ClassVar[int] = 2
 
-    @classmethod
-    def variants(cls) -> tuple[dict[str, Any], ...]:
-        """Return the parameters, other than sizes, that make one circuit of this kind different from another."""
-        return ({},)
-
     @cached_property
     def modes(self) -> tuple[Mode, ...]:
         """Operand formats, preferred first."""
         words = -(-sum(count * bits for count, bits in FIELDS) // (self.lanes * self.plane_bits))
         return tuple(Mode(weight, "fp16", interval=1, column_header=words, scale="") for weight in ("int4", "uint4"))
-
-    def mode(self, weight: str, activation: str) -> Mode:
-        """Return the mode that multiplies operands of these formats: of at most 4 bits, and fp16.
-
-        Raises
-        ------
-        InputError : if there is none.
-        """
-        element = scalar(weight)
-        for mode in self.modes:
-            widest = scalar(mode.weight)
-            alike = (element.encoding, element.signed, element.bias) == ("integer", widest.signed, 0)
-            if alike and element.bits <= widest.bits and activation == mode.activation:
-                return mode
-        raise InputError(f"{self.name} multiplies int1..int4 or uint1..uint4 by fp16, not {weight} by {activation}")
 
     def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.uint8]:
         """Return weights as the scratchpad stores them, in one plane of 4 bits: [1, ...]."""
@@ -78,15 +59,11 @@ class DequantMac(FloatPE):
         ------
         InputError : if a scale is negative or not finite, or a weight too large for fp16.
         """
-        k, segment = w.shape[0], self.segment(w)
+        check_scales(self.name, w)
+        k, segment = w.shape[0], self.segment(mode, w.format.group)
         segments = -(-k // segment)
-        if w.format.recipe != "integers":
-            raise InputError(f"{self.name} takes weights of integers in groups or channels, not {w.format.name}")
         scales = w.scale_values if w.format.group else np.ones((1, w.shape[1]))
         points = np.zeros(scales.shape, np.int64) if w.zero_points is None else w.zero_points.astype(np.int64)
-        if not (np.isfinite(scales) & (scales >= 0)).all():
-            wrong = scales[~(np.isfinite(scales) & (scales >= 0))][0]
-            raise InputError(f"{self.name}: a scale of the weights is {wrong}, it must be finite and not negative")
         spread = np.repeat(np.arange(len(scales)), segment if w.format.group else k)[:k]
         largest = np.abs((w.numbers() - points[spread]) * scales[spread]).max(initial=0)
         if largest >= 65520:

@@ -6,7 +6,7 @@ circuit alone; what a processing element adds to this is which formats it takes,
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -18,9 +18,9 @@ from ..errors import InputError, unknown
 from ..formats import scalar
 from ..products import exact, limbs
 from ..qtensor import QTensor
-from .description import Mode
+from .description import PE
 from .fixed import fixed_point, numbers
-from .groups import accumulate
+from .mode import Mode
 from .output import FORMATS
 
 WIDEST = 53
@@ -28,7 +28,7 @@ WIDEST = 53
 
 
 @dataclass(frozen=True)
-class IntegerPE(ABC):
+class IntegerPE(PE):
     """Description and exact arithmetic of a cell that multiplies integers.
 
     A cell may sum multiples of something else than weights q, if that makes it smaller: of 2^shift q + offset. The
@@ -63,13 +63,11 @@ class IntegerPE(ABC):
 
     @classmethod
     def variants(cls) -> tuple[dict[str, Any], ...]:
-        """Return the parameters, other than sizes, that make one circuit of this kind different from another."""
+        """Return the parameters of circuits for all formats of activations."""
         return tuple({"activation": activation} for activation in cls.activations)
 
     def __post_init__(self) -> None:
-        for field in ("lanes", "group"):
-            if getattr(self, field) < 1:
-                raise InputError(f"{self.name}: {field} is {getattr(self, field)}, it must be at least 1")
+        self._check_positive("lanes", "group")
         if self.activation not in self.activations:
             raise unknown(f"activation format of {self.name}", self.activation, self.activations)
         if not 0 <= self.accumulator_bits <= WIDEST:
@@ -113,30 +111,6 @@ class IntegerPE(ABC):
         """Return what a cell adds to each weight, after its shift."""
         return 0
 
-    def mode(self, weight: str, activation: str = "int8") -> Mode:
-        """Return the mode that multiplies operands of these formats: the first that contains that of the weights.
-
-        Raises
-        ------
-        InputError : if no mode does.
-        """
-        if activation != self.activation:
-            raise InputError(f"{self.name} takes activations of {self.activation} here, not {activation}")
-        element = scalar(weight)
-        for mode in self.modes:
-            widest = scalar(mode.weight)
-            alike = (element.encoding, element.signed, element.bias) == ("integer", widest.signed, 0)
-            if alike and element.bits <= widest.bits:
-                return mode
-        taken = " and ".join(_range(mode.weight) for mode in self._widest)
-        raise InputError(f"{self.name} takes weights of {taken}, not {weight}")
-
-    @property
-    def _widest(self) -> list[Mode]:
-        """The widest mode for signed and for unsigned weights."""
-        widest = {scalar(mode.weight).signed: mode for mode in sorted(self.modes, key=lambda m: scalar(m.weight).bits)}
-        return [widest[signed] for signed in (True, False) if signed in widest]
-
     def _largest_term(self, mode: Mode) -> int:
         """Return the largest magnitude of what a cell adds for one activation and weight."""
         element, offset = scalar(mode.weight), self.offset(mode)
@@ -158,14 +132,6 @@ class IntegerPE(ABC):
             raise InputError(
                 f"{self.name}: K = {k} products of {weight} could sum to {largest}, which does not fit int32"
             )
-
-    def activation_operands(self, a: QTensor, mode: Mode) -> NDArray[np.integer]:
-        """Return the numbers of activations; these modes have no headers."""
-        return a.numbers()
-
-    def weight_operands(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
-        """Return the numbers of weights; these modes have no headers."""
-        return w.numbers()
 
     def segment_scales(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
         """Return the codes of the scales of groups; the single scale of a column is left to the output stage."""
@@ -205,6 +171,18 @@ class IntegerPE(ABC):
         offsets = self.plane_bits * np.arange(mode.planes).reshape(-1, *[1] * (planes.ndim - 1))
         codes = (planes.astype(np.int64) << offsets).sum(axis=0) & (1 << scalar(mode.weight).bits) - 1
         return self.loaded(codes.astype(np.uint8), mode).astype(np.int64)
+
+    def check_operands(self, a: NDArray[np.integer], w: QTensor, mode: Mode) -> None:
+        """Raise `InputError` if an activation or a scale is out of range."""
+        check_scales(self.name, w)
+        element = scalar(self.activation)
+        if element.encoding != "integer":
+            super().check_operands(a, w, mode)
+            return
+        low, high = int(element.minimum), int(element.maximum)
+        for extreme in (a.min(initial=0), a.max(initial=0)):
+            if not low <= extreme <= high:
+                raise InputError(f"{self.name}: activation {extreme} is outside {element.name}, {low}..{high}")
 
     def prepare(self, a: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
         """Return what all columns of a row share: the sum of its activations, in their unit.
@@ -252,38 +230,9 @@ class IntegerPE(ABC):
         product = np.multiply if self.accumulator_bits <= 40 else limbs.multiply_to_odd
         return total + product(*np.broadcast_arrays(sums.astype(np.float64), factors)).astype(np.float32)
 
-    def accumulate(
-        self,
-        a: NDArray[np.integer],
-        w: QTensor,
-        bias: NDArray | None = None,
-        chunk: int | None = None,
-        activation: str = "int8",
-    ) -> NDArray[np.int32] | NDArray[np.float32]:
-        """Return bias + A W as the circuit accumulates it.
 
-        Parameters
-        ----------
-        a : activations [M, K]: integers, or codes of a format that is none.
-        w : weights [K, N], quantized along axis 0 with one scale per column or per group and column.
-        bias : [N] in units of the accumulator; None is zero.
-        chunk : products that the cells sum before they finish, counted from the start of each group; None is the whole
-            group, and without groups as much as the accumulator holds. Integer accumulation does not depend on it.
-        activation : their scalar format.
-
-        Returns
-        -------
-        [M, N]: int32 or float32 (`floating`). One scale per column is left to the output stage.
-
-        Raises
-        ------
-        InputError : if shapes or formats do not fit, an int32 sum could overflow or the accumulator might not hold a
-            chunk.
-        """
-        return accumulate(self, a, w, bias, chunk, activation)
-
-
-def _range(weight: str) -> str:
-    """Return the formats that the widest format `weight` contains, in words."""
-    kind = weight.rstrip("0123456789")
-    return f"{kind}1..{weight}"
+def check_scales(name: str, w: QTensor) -> None:
+    """Raise `InputError` unless the scales of weights are finite and not negative."""
+    scales = w.scale_values
+    if not (fine := np.isfinite(scales) & (scales >= 0)).all():
+        raise InputError(f"{name}: a scale of the weights is {scales[~fine][0]}, it must be finite and not negative")

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..formats import scalar
-from .description import Mode
 from .fixed import fixed_point
 from .integer import IntegerPE
+from .mode import Mode
 
 TABLE = 4
 """Activations of a table."""

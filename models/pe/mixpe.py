@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..formats import scalar
-from .description import Mode
 from .integer import IntegerPE
+from .mode import Mode
 
 DIGITS = -10
 """What two digits, each a pair of bits less 2, add up to for a nibble of zeros: -2 - 2 * 4."""

@@ -9,7 +9,7 @@ width, the rounding to float32 on the way out, and what NaR does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,8 @@ from ..formats import scalar
 from ..products import exact, limbs, ranges
 from ..products.ranges import Float, Range
 from ..qtensor import QTensor
-from .description import Mode
-from .float_totals import FloatTotals
+from .description import PE
+from .mode import Mode
 from .output import FORMATS
 
 WORD = 16
@@ -36,7 +36,7 @@ MODES = (
 
 
 @dataclass(frozen=True)
-class XrNpe(FloatTotals):
+class XrNpe(PE):
     """Description and exact arithmetic of an XR-NPE cell.
 
     Parameters
@@ -63,15 +63,8 @@ class XrNpe(FloatTotals):
     unit_scale: ClassVar[int] = 0x3C00
     outputs: ClassVar[tuple[str, ...]] = (*FORMATS, "posit(8,0)", "posit(16,1)")
 
-    @classmethod
-    def variants(cls) -> tuple[dict[str, Any], ...]:
-        """Return the parameters, other than sizes, that make one circuit of this kind different from another."""
-        return ({},)
-
     def __post_init__(self) -> None:
-        for field in ("lanes", "group"):
-            if getattr(self, field) < 1:
-                raise InputError(f"{self.name}: {field} is {getattr(self, field)}, it must be at least 1")
+        self._check_positive("lanes", "group")
         for mode in self.modes:
             if mode not in MODES:
                 raise unknown(f"mode of {self.name}", mode.name, [each.name for each in MODES])
@@ -87,46 +80,14 @@ class XrNpe(FloatTotals):
         """Return how many bits of the quire the sums of a mode take."""
         return (product_range(mode).largest * self.group).bit_length() + 1
 
-    def mode(self, weight: str, activation: str) -> Mode:
-        """Return the mode that multiplies operands of these formats.
-
-        Raises
-        ------
-        InputError : if there is none: both operands are of the same format.
-        """
-        for mode in self.modes:
-            if (mode.weight, mode.activation) == (weight, activation):
-                return mode
-        taken = ", ".join(mode.weight for mode in self.modes)
-        raise InputError(f"{self.name} multiplies two operands of {taken}, not {weight} and {activation}")
-
     def longest(self, mode: Mode) -> int:
         """Return how many products the quire surely holds: `group`, though narrow ones have room to spare."""
         return self.group
 
-    def activation_operands(self, a: QTensor, mode: Mode) -> NDArray[np.integer]:
-        """Return the numbers of activations; these modes have no headers."""
-        return a.numbers()
-
-    def weight_operands(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
-        """Return the codes of weights; these modes have no headers."""
-        return w.numbers()
-
-    def segment_scales(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
-        """Return codes of 1: scales of columns are left to the output stage."""
-        return np.full((1, w.shape[1]), self.unit_scale)
-
-    def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.unsignedinteger]:
-        """Return the codes of weights as the scratchpad stores them, in one plane: [1, ...]."""
-        return np.asarray(numbers).astype(scalar(mode.weight).dtype)[None]
-
-    def weights(self, planes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
-        """Return the codes that `planes` turned into `planes`."""
-        return planes[0]
-
-    def prepare(self, a: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
-        """Return what all columns of a row share: nothing but decoded operands, so 0. a : [..., M, k]."""
-        return np.zeros(a.shape[:-1], np.int64)
+    def check_operands(self, a: NDArray[np.integer], w: QTensor, mode: Mode) -> None:
+        """Raise `InputError` if weights have scales along K or zero points; NaR may be among the operands."""
+        if w.format.group is not None or w.zero_points is not None:
+            raise InputError(f"{self.name} takes weights without zero points or scales along K, not {w.format.name}")
 
     def dot(self, a: NDArray[np.integer], q: NDArray[np.integer], mode: Mode) -> NDArray[np.float32]:
         """Return the exact sums of a segment, rounded once, to odd in float32; NaN where an operand is NaR.
@@ -142,70 +103,6 @@ class XrNpe(FloatTotals):
         x, y = scalar(mode.activation).decode(a), scalar(mode.weight).decode(q)
         nar = np.isnan(x).any(axis=-1)[..., :, None] | np.isnan(y).any(axis=-2)[..., None, :]
         return np.where(nar, np.float32(np.nan), _sums(np.nan_to_num(x), np.nan_to_num(y), mode))
-
-    def finish(
-        self,
-        sums: NDArray[Any],
-        activation_sums: NDArray[np.int64] | None,
-        zero_points: NDArray[np.integer] | None,
-        scales: NDArray[np.floating] | None,
-        total: NDArray[np.float32],
-        mode: Mode,
-    ) -> NDArray[np.float32]:
-        """Return total + sums, rounded to the nearest float32, ties to even; NaN if either is.
-
-        Parameters
-        ----------
-        sums : [..., M, N] of `dot`.
-        activation_sums, zero_points, scales : not used; these formats have a zero and no scales.
-        total : the totals before, [..., M, N].
-        """
-        result = total.view(np.float32) + sums
-        return np.where(np.isnan(result), np.float32(np.nan), result)
-
-    def accumulate(
-        self,
-        a: NDArray[np.integer],
-        w: QTensor,
-        bias: NDArray | None = None,
-        chunk: int | None = None,
-        activation: str = "posit(8,0)",
-    ) -> NDArray[np.float32]:
-        """Return bias + A W as the circuit accumulates it.
-
-        Parameters
-        ----------
-        a : codes of activations of the format `activation`, [M, K].
-        w : weights [K, N] of one of the modes' formats, without scales along axis 0.
-        bias : [N]; None is zero.
-        chunk : products that the cells sum before they finish; None is as many as the quire holds.
-
-        Returns
-        -------
-        float32 [M, N]. A sum of a single chunk without bias is rounded to odd, so that the output stage rounds once.
-
-        Raises
-        ------
-        InputError : if shapes or formats do not fit, or the quire might not hold a chunk.
-        """
-        mode = self.mode(w.format.element.name, activation)
-        if w.format.group is not None or w.zero_points is not None:
-            raise InputError(f"{self.name} takes weights without zero points or scales along K, not {w.format.name}")
-        if a.ndim != 2 or len(w.shape) != 2 or a.shape[1] != w.shape[0]:
-            raise InputError(f"{self.name}: activations of shape {a.shape} do not multiply weights of shape {w.shape}")
-        (k, n), longest = w.shape, self.longest(mode)
-        bias = np.zeros(n) if bias is None else bias
-        if bias.shape != (n,):
-            raise InputError(f"{self.name}: a bias of shape {bias.shape} does not suit {n} columns of weights")
-        length = min(longest, k) if chunk is None else chunk
-        if chunk is not None and not 1 <= min(chunk, k) <= longest:
-            raise InputError(f"{self.name}: a chunk of {chunk} products is not 1 to the {longest} that the quire holds")
-        # Adding to zeros turns a bias of -0 into +0.
-        total = np.zeros((len(a), n), np.float32) + bias.astype(np.float32)
-        for start in range(0, k, max(length, 1)):
-            part = slice(start, start + length)
-            total = self.finish(self.dot(a[:, part], w.codes[part], mode), None, None, None, total, mode)
-        return total
 
 
 def product_range(mode: Mode) -> Range:

@@ -10,8 +10,8 @@ from amaranth.lib import data
 
 from ...models.formats import BlockFormat, Format
 from ...models.pe.blocks import BlockPE
-from ...models.pe.description import Mode
 from ...models.pe.headers import levels
+from ...models.pe.mode import Mode
 
 
 class Place(NamedTuple):

@@ -8,7 +8,7 @@ from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ...models.pe.description import Mode
+from ...models.pe.mode import Mode
 from ...models.pe.xr_npe import WORD, XrNpe
 from ..decode import decode
 from .stations import STEP

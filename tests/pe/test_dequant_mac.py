@@ -111,7 +111,6 @@ def test_other_operands_are_refused():
         (lambda: pe.mode("int4", "int8"), "not int4 by int8"),
         (lambda: pe.accumulate(np.full((1, 8), 0x7C00), w), "an activation is the code 0x7c00 of fp16, not finite"),
         (lambda: pe.accumulate(np.zeros((1, 9), int), w), r"activations of shape \(1, 9\) do not multiply weights of"),
-        (lambda: pe.accumulate(np.zeros((1, 8), int), w, chunk=8), "a chunk of 8 products is not a segment of 4"),
         (lambda: pe.accumulate(np.zeros((1, 8), int), w, np.zeros(3)), r"a bias of shape \(3,\) does not suit 2"),
         (lambda: DequantMac(group=0), "dequant_mac: group is 0, it must be at least 1"),
     ):

@@ -88,8 +88,8 @@ def test_modes():
     assert names == [("int4xint8", 1), ("uint4xint8", 1)]
     serial = Lut(serial=True, weight_bits=8)
     assert [mode.interval for mode in serial.modes] == [bits for bits in range(1, 9) for _ in range(2)]
-    assert serial.mode("uint3").name == "uint3xint8"
-    assert Lut().mode("int3").name == "int4xint8"
+    assert serial.mode("uint3", "int8").name == "uint3xint8"
+    assert Lut().mode("int3", "int8").name == "int4xint8"
 
 
 @pytest.mark.parametrize("serial", [False, True])

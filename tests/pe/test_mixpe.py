@@ -26,10 +26,10 @@ def weights(random, element, k, n, group=None, zero_point=False):
     return QTensor(random.integers(0, 1 << form.element.bits, (k, n)).astype(np.uint8), form, scales, points, 0)
 
 
-def naive(a, w, bias, chunk):
+def naive(a, w, bias):
     """One element at a time: Python integers within a segment, NumPy float32 scalars between segments."""
     group = w.format.group
-    size = min(group or w.shape[0], chunk or w.shape[0])
+    size = group or w.shape[0]
     q, scales = w.integers(), w.scale_values
     result = np.empty((len(a), w.shape[1]), np.float32 if group else np.int32)
     for row, column in np.ndindex(result.shape):
@@ -51,22 +51,14 @@ def naive(a, w, bias, chunk):
 def test_accumulate_equals_the_naive_sum(element, zero_point):
     random = np.random.default_rng(4)
     pe = MixPE(lanes=4)
-    for m, k, n, group, chunk in [(3, 40, 5, None, None), (2, 70, 3, 32, None), (1, 70, 1, 32, 12), (2, 5, 2, 64, 3)]:
+    for m, k, n, group in [(3, 40, 5, None), (2, 70, 3, 32), (1, 70, 1, 12), (2, 5, 2, 64)]:
         w = weights(random, element, k, n, group, zero_point)
         a = random.integers(-128, 128, (m, k)).astype(np.int8)
         bias = random.integers(-(2**20), 2**20, n).astype(np.float32 if group else np.int32)
-        result = pe.accumulate(a, w, bias, chunk)
-        expected = naive(a, w, bias, chunk)
+        result = pe.accumulate(a, w, bias)
+        expected = naive(a, w, bias)
         assert result.dtype == expected.dtype
         assert result.view(np.uint32).tolist() == expected.view(np.uint32).tolist()
-
-
-def test_the_order_of_chunks_matters_only_with_scales():
-    random = np.random.default_rng(5)
-    pe, a = MixPE(lanes=4), random.integers(-128, 128, (4, 256))
-    channel, group = weights(random, "int4", 256, 8), weights(random, "int4", 256, 8, group=128)
-    assert np.array_equal(pe.accumulate(a, channel), pe.accumulate(a, channel, chunk=12))
-    assert not np.array_equal(pe.accumulate(a, group), pe.accumulate(a, group, chunk=12))
 
 
 def test_minus_zero_does_not_survive():
@@ -85,10 +77,10 @@ def test_modes():
     ]
     for kind in ("int", "uint"):
         for bits in range(1, 9):
-            assert pe.mode(f"{kind}{bits}").weight == f"{kind}{4 if bits <= 4 else 8}"
+            assert pe.mode(f"{kind}{bits}", "int8").weight == f"{kind}{4 if bits <= 4 else 8}"
     for wrong in ("int9", "e2m1", "fp16"):
-        with pytest.raises(InputError, match=f"takes weights of int1..int8 and uint1..uint8, not {wrong}"):
-            pe.mode(wrong)
+        with pytest.raises(InputError, match=f"multiplies int1..int8 or uint1..uint8 by int8, not {wrong} by int8"):
+            pe.mode(wrong, "int8")
 
 
 @pytest.mark.parametrize("mode", MixPE().modes, ids=lambda mode: mode.name)
@@ -117,23 +109,17 @@ def test_descriptions_refuse(call, message):
 
 
 @pytest.mark.parametrize(
-    ("a", "w", "chunk", "message"),
+    ("a", "w", "message"),
     [
-        ((2, 9), (8, 2, None), None, r"activations of shape \(2, 9\) do not multiply weights of shape \(8, 2\)"),
-        ((1, 70000), (70000, 1, None), None, "K = 70000 products of uint8 could sum to 2284800000"),
-        (
-            (1, 600),
-            (600, 1, 600),
-            None,
-            "a chunk of 600 is longer than the 385 products of uint8xint8 that 24 bits hold",
-        ),
-        ((1, 600), (600, 1, 600), 400, "a chunk of 400 is longer"),
+        ((2, 9), (8, 2, None), r"activations of shape \(2, 9\) do not multiply weights of shape \(8, 2\)"),
+        ((1, 70000), (70000, 1, None), "K = 70000 products of uint8 could sum to 2284800000"),
+        ((1, 600), (600, 1, 600), "a group of 600 is longer than the 385 products of uint8xint8 that 24 bits hold"),
     ],
 )
-def test_accumulate_refuses(a, w, chunk, message):
+def test_accumulate_refuses(a, w, message):
     tensor = weights(np.random.default_rng(7), "uint8", *w)
     with pytest.raises(InputError, match=message):
-        MixPE(accumulator_bits=24).accumulate(np.zeros(a, np.int8), tensor, chunk=chunk)
+        MixPE(accumulator_bits=24).accumulate(np.zeros(a, np.int8), tensor)
 
 
 def test_accumulate_refuses_activations_beyond_int8():

@@ -109,8 +109,8 @@ def test_the_quire_just_holds_a_group(group):
         (lambda: XrNpe(group=0), "xr_npe: group is 0, it must be at least 1"),
         (lambda: XrNpe(modes=()), "xr_npe needs a mode"),
         (lambda: XrNpe(modes=(replace(MODES[0], packing=1),)), "unknown mode of xr_npe"),
-        (lambda: PE.mode("posit(8,0)", "e2m1"), "multiplies two operands of posit.*not posit.8,0. and e2m1"),
-        (lambda: PE.mode("int4", "int8"), "multiplies two operands of posit.*not int4 and int8"),
+        (lambda: PE.mode("posit(8,0)", "e2m1"), "xr_npe multiplies posit.*e2m1 by e2m1, not posit.8,0. by e2m1"),
+        (lambda: PE.mode("int4", "int8"), "multiplies posit.*not int4 by int8"),
     ],
 )
 def test_descriptions_refuse(call, message):
