@@ -18,7 +18,8 @@ from dyad.analysis import cli
 from dyad.hw.synthesis import fpga, liberty, process, rivals, yosys
 from dyad.hw.synthesis.baselines import LookUpAccumulate, LookUpTable, MultiplyAccumulate
 from dyad.hw.synthesis.boolean import truth
-from dyad.hw.synthesis.library import FALL, RISE, Library, Table
+from dyad.hw.synthesis.cells import FALL, RISE, Table
+from dyad.hw.synthesis.library import Library
 from dyad.hw.synthesis.measure import Registered, measure, station
 from dyad.hw.synthesis.rivals import ECP5, SKY130_UM2
 from dyad.hw.synthesis.timing import longest_path

@@ -1,96 +1,21 @@
-"""A cell library as timing and area need it, read from a Liberty file: units are ns, pF and um2 whatever the file's."""
+"""A cell library, read from a Liberty file: units are ns, pF, pJ, nW and um2 whatever the file's."""
 
 from __future__ import annotations
 
 import gzip
 import re
-from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from ...models.errors import InputError
 from . import liberty
 from .boolean import truth
+from .cells import EDGES, FALL, RISE, Arc, Cell, Pin, Power, State, Table
 from .liberty import Group
-
-RISE, FALL = EDGES = (0, 1)
 
 # Which of the variables of a table comes first in ours; the other is a load or the slew of the data.
 _FIRST = ("input_net_transition", "input_transition_time", "related_pin_transition")
-
-
-class Table(NamedTuple):
-    """A function of two numbers, given at the points of a grid.
-
-    Attributes
-    ----------
-    first, second : the grid: slew of the input or of the clock, in ns; load in pF or slew of the data in ns.
-    values : a row for each of `first`, in ns.
-    """
-
-    first: Sequence[float]
-    second: Sequence[float]
-    values: Sequence[Sequence[float]]
-
-    def at(self, first: float, second: float) -> float:
-        """Return the value there: linear between the points of the grid, and beyond them as between the last two."""
-        row, x = _place(self.first, first)
-        column, y = _place(self.second, second)
-        low = self.values[row][column]
-        across = (self.values[row][column + 1] - low) * y if y else 0.0
-        if not x:
-            return low + across
-        above = self.values[row + 1][column]
-        return low + across + x * (above - low - across + ((self.values[row + 1][column + 1] - above) * y if y else 0))
-
-
-def _place(axis: Sequence[float], value: float) -> tuple[int, float]:
-    """Return the index of the point below `value`, and how far it is from there to the next, 1 being all the way."""
-    if len(axis) == 1:
-        return 0, 0.0
-    index = min(max(bisect_right(axis, value) - 1, 0), len(axis) - 2)
-    return index, (value - axis[index]) / (axis[index + 1] - axis[index])
-
-
-class Arc(NamedTuple):
-    """How one pin of a cell depends on another.
-
-    Attributes
-    ----------
-    related : the pin it depends on.
-    launch : whether that is a clock, whose edge makes the pin change.
-    sense : edges of the related pin that can cause each edge of the pin: [rise, fall].
-    delay, slew : tables of the pin's edges, [rise, fall]; None where the arc has no such edge.
-    """
-
-    related: str
-    launch: bool
-    sense: tuple[tuple[int, ...], tuple[int, ...]]
-    delay: tuple[Table | None, Table | None]
-    slew: tuple[Table | None, Table | None]
-
-
-class Pin(NamedTuple):
-    """A pin: its capacitance for [rise, fall] in pF, the arcs that end in it, and tables of its setup times."""
-
-    output: bool
-    capacitance: tuple[float, float]
-    arcs: tuple[Arc, ...]
-    setup: tuple[tuple[Table | None, Table | None], ...]
-
-
-class Cell(NamedTuple):
-    """A cell: its area in um2 and its pins."""
-
-    area: float
-    pins: dict[str, Pin]
-
-    @property
-    def is_register(self) -> bool:
-        return any(arc.launch for pin in self.pins.values() for arc in pin.arcs)
 
 
 @dataclass(frozen=True)
@@ -165,12 +90,27 @@ class Library:
 
     @cached_property
     def _templates(self) -> dict[str, Group]:
-        return {template.arguments[0]: template for template in self._group.all("lu_table_template")}
+        kinds = ("lu_table_template", "power_lut_template")
+        return {template.arguments[0]: template for kind in kinds for template in self._group.all(kind)}
 
     @cached_property
     def _nanoseconds(self) -> float:
         """What the file's unit of time is in ns."""
         return _unit(self._group.attributes.get("time_unit", "1ns"), {"ns": 1.0, "ps": 1e-3})
+
+    @cached_property
+    def voltage(self) -> float:
+        """Supply voltage, V."""
+        conditions = self._group.first("operating_conditions")
+        voltage = self._group.number("nom_voltage", conditions.number("voltage") if conditions else 0.0)
+        if voltage <= 0:
+            raise InputError(f"{self.name} says no voltage, nom_voltage or that of operating_conditions, in V")
+        return voltage
+
+    @cached_property
+    def _nanowatts(self) -> float:
+        """What the file's unit of leakage is in nW."""
+        return _unit(self._group.attributes.get("leakage_power_unit", "1nW"), {"pW": 1e-3, "nW": 1.0, "uW": 1e3})
 
     @cached_property
     def _picofarads(self) -> float:
@@ -184,7 +124,9 @@ class Library:
 
     def _cell(self, group: Group) -> Cell:
         pins = {pin.arguments[0]: self._pin(pin) for pin in group.all("pin")}
-        return Cell(group.number("area"), pins)
+        leakage = [each.number("value") for each in group.all("leakage_power")] or [0.0]
+        typical = group.number("cell_leakage_power", sum(leakage) / len(leakage))
+        return Cell(group.number("area"), typical * self._nanowatts, pins, _state(group))
 
     def _pin(self, group: Group) -> Pin:
         output = group.attributes.get("direction") == "output"
@@ -205,7 +147,21 @@ class Library:
                 }.get("" if launch else timing.attributes.get("timing_sense", ""), (EDGES, EDGES))
                 for related in timing.attributes.get("related_pin", "").split():
                     arcs.append(Arc(related, launch, sense, delay, slew))
-        return Pin(output, (rise, fall), tuple(arcs), tuple(setup))
+        power = tuple(
+            Power(related, (self._power(each.first("rise_power")), self._power(each.first("fall_power"))))
+            for each in group.all("internal_power")
+            for related in each.attributes.get("related_pin", "").split() or [""]
+        )
+        function = group.attributes.get("function", "")
+        return Pin(output, (rise, fall), tuple(arcs), tuple(setup), function, power)
+
+    def _power(self, group: Group | None) -> Table | None:
+        """Return a table of energies, in pJ: Liberty's unit of them is that of capacitance times V^2."""
+        table = self._table(group)
+        if table is None:
+            return None
+        unit = self._picofarads / self._nanoseconds
+        return table._replace(values=[[unit * value for value in row] for row in table.values])
 
     def _tables(self, timing: Group, rise: str, fall: str) -> tuple[Table | None, Table | None]:
         return self._table(timing.first(rise)), self._table(timing.first(fall))
@@ -258,6 +214,14 @@ def _truth(cell: Group, inputs: int) -> int | None:
     return truth(
         directions["output"][0].attributes.get("function", ""), [pin.arguments[0] for pin in directions["input"]]
     )
+
+
+def _state(cell: Group) -> State | None:
+    ff = cell.first("ff")
+    if ff is None:
+        return None
+    names = ff.arguments[0], ff.arguments[-1]
+    return State(names, *(ff.attributes.get(name, "") for name in ("clocked_on", "next_state", "clear", "preset")))
 
 
 def _is_flip_flop(cell: Group) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...models.errors import InputError
-from .library import FALL, RISE, Library
+from .cells import FALL, RISE
+from .library import Library
 
 # Below PDK_ROOT, as the installers of the open PDKs (volare, ciel, open_pdks) lay them out: typical corners.
 OPEN_PDKS = (

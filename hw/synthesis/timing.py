@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any, NamedTuple
 
-from .library import EDGES, Arc, Cell, Library
+from .cells import EDGES, Arc, Cell
+from .library import Library
 
 Bit = int
 Netlist = Mapping[str, Any]
