@@ -43,6 +43,8 @@ FLAGS = (
     *("--no-public-flat-rw", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing"),
     *(f"-Wno-{warning}" for warning in ("WIDTHEXPAND", "WIDTHTRUNC", "CASEINCOMPLETE", "CMPCONST")),
 )
+# Without a waveform, Verilator's makefile says that there is no tracing, which cocotb's main function believes.
+TRACES = {"vcd": ("--trace-vcd",), "saif": ("--trace-saif", "-CFLAGS", "-UVM_TRACE", "-CFLAGS", "-DVM_TRACE=1")}
 EXCHANGE = "DYAD_EXCHANGE"
 
 
@@ -79,7 +81,7 @@ exchange = Exchange()
 
 
 def run(
-    component: Component,
+    design: Component | str,
     name: str,
     bench: str,
     inputs: Mapping[str, Any],
@@ -91,12 +93,13 @@ def run(
 
     Parameters
     ----------
-    component : the design under test. The bench sees its ports, and ``clk`` and ``rst``.
+    design : what is tested, a component or Verilog. The bench sees its ports, and ``clk`` and ``rst``.
     name : name of its top module, and of the folder under ``build/rtl`` together with a hash of the design.
     bench : full name of the module with the cocotb tests, such as ``"dyad.tests.pe.bench"``.
     inputs : picklable data for the bench.
     testcase : name of the one test to run; all of the module when left out.
-    waves : where to write a VCD of every signal; such a simulation is slower, and built apart.
+    waves : where to write what every signal does, as ``.vcd`` or, changes only being counted, as ``.saif``; such a
+        simulation is slower, and built apart.
     seed : for the bench's random choices.
 
     Returns
@@ -111,49 +114,49 @@ def run(
     InputError
         The machine lacks a program, or there is no folder for the waveforms.
     """
-    design = netlist(component, name)  # before anything can fail: Amaranth complains of what is never elaborated
+    # Before anything can fail: Amaranth complains of what is never elaborated.
+    content = design if isinstance(design, str) else netlist(design, name)
     if waves is not None and not waves.parent.is_dir():
         raise InputError(f"cannot write {waves}: {waves.parent} is not a folder")
     needed = toolchain.simulator_variables()
     settings = needed | {
-        "WAVES": str(int(waves is not None)),  # the user's own settings must not contradict the cached build
+        "WAVES": None,  # the user's own settings must not contradict the cached build
         "GUI": "0",
         "COCOTB_REWRITE_ASSERTION_FILES": "",  # rewriting every imported module takes seconds
         "PYTEST_CURRENT_TEST": None,  # cocotb's runner would end the process on a failing bench
     }
     with toolchain.variables(settings):
-        folder = _build(component, design, name, waves is not None, needed["MAKEFLAGS"])
+        folder = _build(design, content, name, None if waves is None else waves.suffix[1:], needed["MAKEFLAGS"])
         return _simulate(folder, name, bench, inputs, testcase, waves, seed)
 
 
-def _build(component: Component, design: str, name: str, waves: bool, make_flags: str) -> Path:
-    """Return the folder with the simulation of a component with this netlist, built now unless it already was."""
+def _build(design: Component | str, content: str, name: str, waves: str | None, make_flags: str) -> Path:
+    """Return the folder with the simulation of a design with this content, built now unless it already was."""
     versions = (verilator.__version__, cocotb.__version__, str(cocotb_tools.config.libs_dir))
-    content = (design, FLAGS, make_flags, waves, versions)
-    key = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+    flags = (*FLAGS, *(TRACES[waves] if waves else ()))
+    key = hashlib.sha256(repr((content, flags, make_flags, versions)).encode()).hexdigest()[:16]
     folder = toolchain.BUILD / "rtl" / f"{name}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / name).exists():
-            _compile(component, folder, name, waves)
+            _compile(design, folder, name, flags)
     return folder
 
 
-def _compile(component: Component, folder: Path, name: str, waves: bool) -> None:
+def _compile(design: Component | str, folder: Path, name: str, flags: tuple[str, ...]) -> None:
     sources = [folder / f"{name}.v", folder / "visible.vlt"]
-    sources[0].write_text(verilog_text(component, name))
+    sources[0].write_text(design if isinstance(design, str) else verilog_text(design, name))
     sources[1].write_text(f'`verilator_config\npublic_flat_rw -module "{name}" -port "*"\n')
     objects, log = folder / "objects", folder / "build.log"
     try:
         get_runner("verilator").build(
             sources=sources,
             hdl_toplevel=name,
-            build_args=FLAGS,
+            build_args=flags,
             build_dir=objects,
             clean=True,
             timescale=("1ns", "1ps"),
-            waves=waves,
             log_file=log,
         )
     except (RuntimeError, SystemExit):
@@ -192,8 +195,8 @@ def _simulate(
     except (RuntimeError, SystemExit):
         raise SimulationError(f"{bench} on {name} ended early: {_tail(log)}") from None
     finally:
-        if waves is not None and (place / "dump.vcd").exists():
-            shutil.move(place / "dump.vcd", waves)
+        if waves is not None and (dump := place / f"dump{waves.suffix}").exists():
+            shutil.move(dump, waves)
     _check(results, bench, name, testcase, log)
     outputs = pickle.loads((place / "outputs").read_bytes()) if (place / "outputs").exists() else {}
     log.replace(folder / f"{bench}.log")

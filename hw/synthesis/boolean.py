@@ -1,9 +1,10 @@
-"""Truth tables of the Boolean functions of Liberty."""
+"""The Boolean functions of Liberty: as truth tables, and in Verilog."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _TOKEN = re.compile(r"[\w\[\]]+|[!'^*&+|()]")
 
@@ -35,27 +36,59 @@ def truth(function: str, pins: Sequence[str]) -> int | None:
         return None
 
 
+def verilog(function: str, operands: Mapping[str, str]) -> str:
+    """Return a function as an expression of Verilog.
+
+    Parameters
+    ----------
+    function : Boolean expression, see `truth`.
+    operands : what stands for its operands.
+
+    Raises
+    ------
+    KeyError : if it has other operands or cannot be read.
+
+    >>> verilog("!(A*B)+C'", {"A": "a", "B": "b", "C": "c"})
+    "((1'b1 ^ (a & b)) | (1'b1 ^ c))"
+    """
+    values = {"0": "1'b0", "1": "1'b1", **operands}
+    return _Reader(_TOKEN.findall(function), {name: _Text(text) for name, text in values.items()}).whole()
+
+
+class _Text(str):
+    """An expression of Verilog, whose operators make longer ones."""
+
+    def __and__(self, other: str) -> _Text:
+        return _Text(f"({self} & {other})")
+
+    def __or__(self, other: str) -> _Text:
+        return _Text(f"({self} | {other})")
+
+    def __xor__(self, other: str) -> _Text:
+        return _Text(f"({self} ^ {other})")
+
+
 class _Reader:
     """Recursive descent, one method for each level of precedence."""
 
-    def __init__(self, tokens: list[str], values: dict[str, int]) -> None:
+    def __init__(self, tokens: list[str], values: Mapping[str, Any]) -> None:
         self._tokens = [*tokens, ""]
         self._values = values
 
-    def whole(self) -> int:
+    def whole(self) -> Any:
         result = self._sum()
         if self._tokens != [""]:
             raise KeyError(self._tokens[0])
         return result
 
-    def _sum(self) -> int:
+    def _sum(self) -> Any:
         result = self._product()
         while self._tokens[0] in ("+", "|"):
             self._tokens.pop(0)
             result |= self._product()
         return result
 
-    def _product(self) -> int:
+    def _product(self) -> Any:
         result = self._difference()
         while self._tokens[0] not in ("", "+", "|", ")"):
             if self._tokens[0] in ("*", "&"):
@@ -63,14 +96,14 @@ class _Reader:
             result &= self._difference()
         return result
 
-    def _difference(self) -> int:
+    def _difference(self) -> Any:
         result = self._operand()
         while self._tokens[0] == "^":
             self._tokens.pop(0)
             result ^= self._operand()
         return result
 
-    def _operand(self) -> int:
+    def _operand(self) -> Any:
         token = self._tokens.pop(0)
         if token == "!":
             return self._values["1"] ^ self._operand()

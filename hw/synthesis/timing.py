@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any, NamedTuple
 
-from .cells import EDGES, Arc, Cell
+from .cells import EDGES, FALL, RISE, Arc, Cell
 from .library import Library
 
 Bit = int
@@ -86,6 +86,16 @@ def longest_path(netlist: Netlist, library: Library, load: float) -> Path | None
     return _Analysis(netlist, library, load).longest()
 
 
+def slews(netlist: Netlist, library: Library, load: float) -> dict[Bit, tuple[float, float]]:
+    """Return how slow the edges of nets are at most, [rise, fall] in ns; that of none that only inputs reach."""
+    analysis = _Analysis(netlist, library, load)
+    analysis.propagate()
+    found: dict[Bit, list[float]] = {}
+    for (net, edge), event in analysis.events.items():
+        found.setdefault(net, [event.slew, event.slew])[edge] = event.slew
+    return {net: (each[RISE], each[FALL]) for net, each in found.items()}
+
+
 @dataclass
 class _Analysis:
     netlist: Netlist
@@ -127,6 +137,10 @@ class _Analysis:
         }
 
     def longest(self) -> Path | None:
+        return self._worst(self.propagate())
+
+    def propagate(self) -> list[_Instance]:
+        """Find when every net changes at the latest; return the registers."""
         registers = [instance for instance in self.instances if instance.cell.is_register]
         gates = [instance for instance in self.instances if not instance.cell.is_register]
         for register in registers:
@@ -139,7 +153,7 @@ class _Analysis:
                 for arc in arcs:
                     if not arc.launch and arc.related in gate.nets:
                         self._pass(gate, net, arc)
-        return self._worst(registers)
+        return registers
 
     def _launch(self, register: _Instance, net: Bit, arc: Arc) -> None:
         for edge in EDGES:

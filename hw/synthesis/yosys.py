@@ -11,7 +11,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
@@ -29,18 +29,23 @@ CONSTRAINTS = "set_driving_cell {driving_cell}\nset_load {load:g} [all_outputs]\
 SCRIPT = """\
 read_verilog -sv {design}/design.v
 hierarchy -check -top {top}
+{keep}
 {synth}
 opt -full
+simplemap
 opt_clean -purge
 dfflibmap -liberty {liberty}
 opt
 abc -liberty {liberty} -constr {design}/constraints -D {picoseconds:g}
 opt_clean -purge
 setundef -zero
+{join}
 splitnets
 opt_clean -purge
 write_json {design}/cells.json
 """
+KEEP = "setattr -mod -set keep_hierarchy 1 {modules}"
+JOIN = "setattr -mod -unset keep_hierarchy *\nflatten"
 SYNTH = "synth -flatten -top {top}"
 BOOTH = "synth -run begin:fine -flatten -top {top}\nbooth\nsynth -run fine: -top {top}"
 
@@ -49,7 +54,9 @@ class SynthesisError(RuntimeError):
     """Yosys failed; the message holds its reason and the log's path."""
 
 
-def synthesize(verilog: str, top: str, library: Library, around: Surroundings, booth: bool = False) -> dict[str, Any]:
+def synthesize(
+    verilog: str, top: str, library: Library, around: Surroundings, booth: bool = False, apart: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return the netlist of a design in cells of a library.
 
     Parameters
@@ -58,6 +65,7 @@ def synthesize(verilog: str, top: str, library: Library, around: Surroundings, b
     top : its top module, after which the folder under ``build/synth`` is named, together with a hash of everything.
     library, around : what it is made for.
     booth : whether Yosys recodes multiplications (Booth) instead of summing all partial products.
+    apart : modules, by patterns of their names, that are mapped each on its own; names of cells tell them apart.
 
     Returns
     -------
@@ -73,7 +81,14 @@ def synthesize(verilog: str, top: str, library: Library, around: Surroundings, b
     liberty = _liberty(library)
     constraints = CONSTRAINTS.format(driving_cell=around.driving_cell, load=1000 * around.load)
     synth = (BOOTH if booth else SYNTH).format(top=top)
-    names = {"top": top, "synth": synth, "liberty": liberty.name, "picoseconds": 1000 * around.clock}
+    names = {
+        "top": top,
+        "synth": synth,
+        "liberty": liberty.name,
+        "picoseconds": 1000 * around.clock,
+        "keep": KEEP.format(modules=" ".join(apart)) if apart else "",
+        "join": JOIN if apart else "",
+    }
 
     def make(folder: Path) -> str:
         (folder / "design.v").write_text(verilog)
