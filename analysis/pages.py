@@ -111,7 +111,7 @@ def _layers(result: Result) -> list[str]:
         figure(
             plots.svg(plots.energy(result)),
             "Energy of each layer: products and their sums (cells), scales and zero points (finish), rescaling "
-            f"(output), on-chip buffers and external memory. From {result.costs.label}.",
+            f"(output), on-chip buffers and external memory. From {result.energy_from}.",
         ),
     ]
 
@@ -181,7 +181,7 @@ def _provenance(result: Result, command: str, **more: str) -> list[str]:
         f"{accelerator.pe.name}, {accelerator.buffers.total // 1024} KiB of buffers, "
         f"{memory.bytes_per_cycle} bytes/cycle of memory at {memory.latency} cycles latency, "
         f"{accelerator.clock_mhz:g} MHz",
-        "energy from": result.costs.label,
+        "energy from": result.energy_from,
         "versions": ", ".join([*versions, f"Python {platform.python_version()}"]),
     }
     return [heading("Where these figures come from"), table((), facts.items())]

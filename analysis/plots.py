@@ -26,7 +26,14 @@ INK, PALE = "#22272e", "#d9dee5"
 # Paul Tol's bright scheme, which colour-blind readers tell apart.
 BLUE, CYAN, GREEN, YELLOW, RED, PURPLE = "#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377"
 UNIT_COLOURS = dict(zip(UNITS, (BLUE, GREEN, YELLOW, RED), strict=True))
-PART_COLOURS = {"cells": GREEN, "finish": YELLOW, "output": PURPLE, "buffers": CYAN, "memory": BLUE}
+PART_COLOURS = {
+    "cells": GREEN,
+    "finish": YELLOW,
+    "output": PURPLE,
+    "idle": PALE,
+    "buffers": CYAN,
+    "memory": BLUE,
+}
 
 STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,

@@ -67,7 +67,7 @@ def totals(result: Result) -> list[tuple[str, str]]:
     return [
         ("time", f"{scaled(result.seconds, 's')}, {result.cycles:,} cycles at {result.accelerator.clock_mhz:g} MHz"),
         ("energy", f"{scaled(joules, 'J')}, {scaled(joules / result.seconds, 'W')} on average"),
-        ("energy from", result.costs.label),
+        ("energy from", result.energy_from),
         ("work", f"{scaled(result.network.macs, 'MAC')}, {result.utilization:.1%} of what the tile could do"),
         ("speed", f"{scaled(reached, 'OPS')} of {scaled(peak, 'OPS')}"),
         ("not simulated", skipped or "nothing"),

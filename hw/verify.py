@@ -5,11 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from amaranth.lib.wiring import Component
+
 from ..models import pe as processing_elements
+from ..models.pe import PE
 from ..models.pe.output import LATENCY
 from . import toolchain
-from .bench import SMALL, Geometry, TileBench, fields
+from .bench import SINGLE, SMALL, Geometry, TileBench, fields
 from .simulate import run
+from .synthesis.library import Library
+from .synthesis.process import surroundings
+from .synthesis.tile import MappedTile
 
 BENCH = "dyad.tests.pe.bench"
 
@@ -27,7 +33,13 @@ def described(pe_name: str, parameters: dict[str, Any], geometry: Geometry = SMA
     }
 
 
-def verify(pe_name: str, seed: int = 0, waves: Path | None = None, lanes: int | None = None) -> list[dict[str, Any]]:
+def verify(
+    pe_name: str,
+    seed: int = 0,
+    waves: Path | None = None,
+    lanes: int | None = None,
+    library: Library | None = None,
+) -> list[dict[str, Any]]:
     """Compare the circuit of a processing element with its golden arithmetic, in every variant and mode.
 
     The modes change from segment to segment, and a reset comes while segments are under way. If something fails, its
@@ -38,6 +50,7 @@ def verify(pe_name: str, seed: int = 0, waves: Path | None = None, lanes: int | 
     pe_name : name of the processing element.
     seed : of the random vectors.
     lanes : lanes of a cell; its default when left out.
+    library : run gates instead of the circuit: one cell with what surrounds it, mapped to the cells of this library.
     waves : where to write a VCD of a short simulation, of a few random segments in each mode of the first variant.
 
     Returns
@@ -56,15 +69,24 @@ def verify(pe_name: str, seed: int = 0, waves: Path | None = None, lanes: int | 
     for index, parameters in enumerate(processing_elements.variants(pe_name)[: None if waves is None else 1]):
         parameters = parameters if lanes is None else parameters | {"lanes": lanes}
         pe = processing_elements.get(pe_name, **parameters)
-        inputs = {**described(pe_name, parameters), "brief": waves is not None}
-        name = f"{pe_name}_bench"
-        outputs = run(TileBench(pe), name, BENCH, inputs, waves=waves, seed=seed)
+        geometry = SMALL if library is None else SINGLE
+        inputs = {**described(pe_name, parameters, geometry), "brief": waves is not None}
+        design, name = _design(pe, library)
+        outputs = run(design, name, BENCH, inputs, waves=waves, seed=seed)
         failed = None
         if outputs["failing"] and waves is None:
             failed = toolchain.BUILD / "verify" / f"{pe_name}_{index}.vcd"
             failed.parent.mkdir(parents=True, exist_ok=True)
             replay = {**inputs, "replay": outputs["failing"]}
-            run(TileBench(pe), name, BENCH, replay, waves=failed, seed=seed)
+            run(_design(pe, library)[0], name, BENCH, replay, waves=failed, seed=seed)
         for result in outputs["results"]:
             results.append(result | {"waves": str(failed) if failed and result["failures"] else None})
     return results
+
+
+def _design(pe: PE, library: Library | None) -> tuple[Component | str, str]:
+    """Return the design to run, and its name."""
+    if library is None:
+        return TileBench(pe), f"{pe.name}_bench"
+    tile = MappedTile.of(pe, library, surroundings(library, None))
+    return tile.verilog, tile.name

@@ -14,7 +14,8 @@ from ..models.network import Layer, Network
 from ..models.program.isa import UNITS
 from ..models.program.layout import output_border
 from ..models.program.program import Program, compile_layers
-from .energy import Costs, Energy, costs, energy
+from .costs import Costs, costs
+from .energy import Energy, energy
 from .machine import Machine, Run
 
 
@@ -75,6 +76,11 @@ class Result:
         """Useful multiply-accumulates over those that the tile could have done in the same cycles, of all layers."""
         return sum(result.ideal * result.layer.count for result in self.layers) / self.cycles
 
+    @property
+    def energy_from(self) -> str:
+        """Where the figures of energy come from, in a line."""
+        return self.costs.label(self.accelerator.pe)
+
     def report(self) -> dict:
         """Return the figures as plain data; cycles, MACs and energies of a layer count all its instances."""
         return {
@@ -83,7 +89,7 @@ class Result:
             "cycles": self.cycles,
             "seconds": self.seconds,
             "energy_pj": self.energy.total,
-            "energy_from": self.costs.label,
+            "energy_from": self.energy_from,
             "macs": self.network.macs,
             "utilization": self.utilization,
             "skipped": dict(self.network.skipped),
@@ -122,12 +128,12 @@ def simulate(
     ----------
     network : the network.
     accelerator : the accelerator.
-    table : the cost table; the published figures when left out.
+    table : the cost table; that of dyad's own library when left out.
     progress : is told the name of each layer before its simulation.
 
     Raises
     ------
-    InputError : if a layer does not suit the accelerator.
+    InputError : if a layer does not suit the accelerator, or the table lacks its processing element.
     """
     table = table or costs()
     machine = Machine(accelerator)
@@ -148,4 +154,5 @@ def _simulate(machine: Machine, layer: Layer, program: Program, table: Costs) ->
     accelerator, instructions = machine.accelerator, program.instructions
     mode = accelerator.pe.mode(layer.weight, layer.activation)
     ideal = layer.macs * mode.interval / (accelerator.tile.m * accelerator.tile.n * accelerator.k * mode.packing)
-    return LayerResult(layer, program, machine.run(instructions), energy(accelerator, instructions, table), ideal)
+    run = machine.run(instructions)
+    return LayerResult(layer, program, run, energy(accelerator, instructions, run.cycles, table), ideal)

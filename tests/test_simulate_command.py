@@ -13,7 +13,7 @@ import pytest
 from dyad.analysis import cli
 from dyad.analysis.summary import LAYER_COLUMNS
 from dyad.models import accelerator, networks
-from dyad.sim.energy import costs
+from dyad.sim.costs import costs
 from dyad.sim.simulate import simulate
 
 
@@ -42,7 +42,7 @@ def test_tables(dyad):
         assert (int(m), int(k), int(n)) == (one.layer.m, one.layer.k, one.layer.n)
         assert int(cycles.replace(",", "")) == one.run.cycles
     assert f"{result.cycles:,} cycles at 500 MHz" in output
-    assert costs().label in output
+    assert costs().label(result.accelerator.pe) in output
 
 
 def test_skipped_operators_and_counts_are_shown(dyad):

@@ -43,7 +43,7 @@ def demo(*, accelerator: str = "edge", seed: Seed = 0, json: Json = None, html: 
     bits = "equal" if all(check.bits_equal for check in told.checks) else "DIFFER"
     cycles = "equal" if all(check.simulator == check.rtl for check in told.checks) else "DIFFER"
     print(f"circuit against golden arithmetic and simulator: bits {bits}, cycles {cycles}")
-    print(f"energy from: {told.variants[0].result.costs.label}")
+    print(f"energy from: {told.variants[0].result.energy_from}")
     report(json, told.report())
     if html is None:
         html = toolchain.BUILD / "demo" / "report.html"

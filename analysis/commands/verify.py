@@ -9,9 +9,16 @@ from ..terminal import Json, Seed, report, show, working
 
 
 def verify(
-    *pe: str, all: bool = False, lanes: int | None = None, seed: Seed = 0, waves: Path | None = None, json: Json = None
+    *pe: str,
+    all: bool = False,
+    lanes: int | None = None,
+    gates: bool = False,
+    liberty: Path | None = None,
+    seed: Seed = 0,
+    waves: Path | None = None,
+    json: Json = None,
 ) -> int:
-    """Compare circuits with their golden arithmetic in RTL simulation.
+    """Compare circuits with their golden arithmetic in RTL simulation, or what synthesis has made of them.
 
     Parameters
     ----------
@@ -21,6 +28,10 @@ def verify(
         All processing elements, in so many words.
     lanes
         Lanes of a cell; the default of each processing element when left out.
+    gates
+        Run the same bench on gates: one cell and what surrounds it, mapped to the cells of a library.
+    liberty
+        That library, a .lib or .lib.gz file; the one that `dyad synth` would take when left out.
     seed
         What the random vectors come from.
     waves
@@ -47,15 +58,24 @@ def verify(
     if waves is not None and len(chosen) != 1:
         raise InputError(f"--waves {waves} takes one processing element, not {len(chosen)}: {', '.join(chosen)}")
 
+    if liberty is not None and not gates:
+        raise InputError(f"--liberty {liberty} is for --gates")
+
     from ...hw import files
     from ...hw.verify import verify as run
 
     files.check(waves, json)
+    library = None
+    if gates:
+        from ...hw.synthesis import process
+        from ...hw.synthesis.library import Library
+
+        library = Library.read(process.find(liberty))
 
     results = []
     for name in chosen:
         with working(f"verifying {name}"):
-            results += run(name, seed=seed, waves=waves, lanes=lanes)
+            results += run(name, seed=seed, waves=waves, lanes=lanes, library=library)
     columns = ("pe", "mode", "vectors", "failures", "exhaustive")
     show(columns, ([result[column] for column in columns] for result in results), title=f"seed {seed}")
     for result in results:

@@ -1,7 +1,7 @@
 """Energy of a mapped netlist from how often its nets change.
 
-Three parts, all from the library: what charges the inputs of cells, C V^2 / 2 for each change; what a cell itself spends
-when one of its pins changes, from the library's tables at the slew of that pin and the load of its output; and leakage.
+Three parts, all from the library: what charges the inputs of cells, C V^2 / 2 for each change; what a cell itself
+spends when one of its pins changes, by tables at the slew of that pin and the load of its output; and leakage.
 A pin's capacitance counts for the cell that has it, so that every station pays for what it loads others with.
 
 There are no wires, the clock is ideal (its pins count, its tree does not), and gates change once a cycle at most: the
