@@ -348,7 +348,6 @@ def test_command_reports(synth, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["mixpe"], "synthesis needs a cell library: --liberty FILE, or PDK_ROOT set to the folder of an open PDK"),
         (["mixpe", "--liberty", "/nowhere"], "cannot read /nowhere: No such file or directory"),
         (["mixpee"], "unknown processing element 'mixpee'; did you mean mixpe"),
         (["mixpe", "--mode", "int4"], "unknown mode of mixpe 'int4'; did you mean int4xint8"),
@@ -414,10 +413,12 @@ def test_comparison_with_rivals_is_computed(synth, tmp_path, monkeypatch, theirs
         (["--lanes", "4"], "--lanes 4 needs a processing element"),
         (["--fpga", "ecp5"], "--fpga ecp5 needs a processing element"),
         (["--station", "row"], "--station row needs a processing element"),
+        ([], "rivals were measured in sky130_fd_sc_hd, not in dyad45; name a processing element"),
         (["--liberty", "LIBRARY"], "rivals were measured in sky130_fd_sc_hd, not in tiny; name a processing element"),
     ],
 )
-def test_comparison_refuses(synth, tmp_path, arguments, complaint):
+def test_comparison_refuses(synth, tmp_path, monkeypatch, arguments, complaint):
+    monkeypatch.delenv("PDK_ROOT", raising=False)
     (tmp_path / "tiny.lib").write_text(TINY)
     arguments = [tmp_path / "tiny.lib" if argument == "LIBRARY" else argument for argument in arguments]
     assert synth(*arguments)[::2] == (2, f"dyad: error: {complaint}\n")
@@ -539,7 +540,7 @@ def test_unknown_family_and_missing_tools(monkeypatch):
 @pytest.mark.skipif("PDK_ROOT" not in os.environ, reason="PDK_ROOT does not say where sky130 is")
 @pytest.mark.parametrize("arguments", SKY130_UM2)
 def test_baselines_come_to_what_others_measured(arguments):
-    library = Library.read(process.find(None))
+    library = process.library(None)
     if not library.name.startswith("sky130_fd_sc_hd"):
         pytest.skip(f"PDK_ROOT holds {library.name}")
     found = measure(MultiplyAccumulate(*arguments), "multiply_accumulate", library, around(library))
@@ -561,7 +562,7 @@ def test_baselines_take_what_others_found_on_an_fpga(arguments):
 @pytest.mark.skipif("PDK_ROOT" not in os.environ, reason="PDK_ROOT does not say where sky130 is")
 @pytest.mark.parametrize("rival", rivals.RIVALS, ids=lambda rival: f"{rival.pe}, {rival.name}")
 def test_rivals_are_compared(rival):
-    library = Library.read(process.find(None))
+    library = process.library(None)
     if not library.name.startswith(rivals.LIBRARY):
         pytest.skip(f"PDK_ROOT holds {library.name}")
     row = rivals.compare(rival, library, around(library))

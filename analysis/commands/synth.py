@@ -61,7 +61,8 @@ def synth(
         What to build: a cell (dot), what a row or a column shares, what follows a cell (finish), the output stage
         or all.
     liberty
-        The library, a .lib or .lib.gz file; when left out, that of an open PDK in the folder that PDK_ROOT names.
+        The library, a .lib or .lib.gz file; when left out, that of an open PDK in the folder that PDK_ROOT names, or
+        without one the built-in cells in the class of 45 nm, whose sources are in hw/synthesis/cells45.yaml.
     clock
         Clock period that synthesis aims at, in ns.
     fpga
@@ -113,10 +114,9 @@ def synth(
 
 def _compare(liberty: Path | None, json: Path | None) -> None:
     from ...hw.synthesis import process, rivals
-    from ...hw.synthesis.library import Library
 
     with working("reading the library"):
-        library = Library.read(process.find(liberty))
+        library = process.library(liberty)
     rivals.check(library)
     around = process.surroundings(library, None)
     rows = []
@@ -131,11 +131,10 @@ def _compare(liberty: Path | None, json: Path | None) -> None:
 
 def _measure(pe: str, designs: Designs, liberty: Path | None, clock: float | None) -> list[dict[str, Any]]:
     from ...hw.synthesis import process
-    from ...hw.synthesis.library import Library
     from ...hw.synthesis.measure import measure
 
     with working("reading the library"):
-        library = Library.read(process.find(liberty))
+        library = process.library(liberty)
     around = process.surroundings(library, clock)
     rows = []
     for name, design in designs.items():
