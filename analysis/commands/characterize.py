@@ -44,7 +44,6 @@ def characterize(
     from ...hw import characterize as measuring
     from ...hw import files
     from ...hw.synthesis import process
-    from ...hw.synthesis.library import Library
     from ...models.pe import names
 
     for name in pe:
@@ -52,7 +51,7 @@ def characterize(
             raise unknown("processing element", name, names())
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers} must be at least 1")
-    library = Library.read(process.find(liberty))
+    library = process.library(liberty)
     around = process.surroundings(library, clock)
     path = output or measuring.COSTS / f"{library.name}.yaml"
     files.check(path)

@@ -68,9 +68,8 @@ def verify(
     library = None
     if gates:
         from ...hw.synthesis import process
-        from ...hw.synthesis.library import Library
 
-        library = Library.read(process.find(liberty))
+        library = process.library(liberty)
 
     results = []
     for name in chosen:

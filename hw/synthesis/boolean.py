@@ -49,7 +49,7 @@ def verilog(function: str, operands: Mapping[str, str]) -> str:
     KeyError : if it has other operands or cannot be read.
 
     >>> verilog("!(A*B)+C'", {"A": "a", "B": "b", "C": "c"})
-    "((1'b1 ^ (a & b)) | (1'b1 ^ c))"
+    "((1'b1 ^ (a & b)) | (c ^ 1'b1))"
     """
     values = {"0": "1'b0", "1": "1'b1", **operands}
     return _Reader(_TOKEN.findall(function), {name: _Text(text) for name, text in values.items()}).whole()
