@@ -43,8 +43,8 @@ FLAGS = (
     *("--no-public-flat-rw", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing"),
     *(f"-Wno-{warning}" for warning in ("WIDTHEXPAND", "WIDTHTRUNC", "CASEINCOMPLETE", "CMPCONST")),
 )
-# Without a waveform, Verilator's makefile says that there is no tracing, which cocotb's main function believes.
-TRACES = {"vcd": ("--trace-vcd",), "saif": ("--trace-saif", "-CFLAGS", "-UVM_TRACE", "-CFLAGS", "-DVM_TRACE=1")}
+# Beside what the runner adds for waveforms itself; the last kind counts.
+TRACES = {"vcd": ("--trace",), "saif": ("--trace-saif",)}
 EXCHANGE = "DYAD_EXCHANGE"
 
 
@@ -154,6 +154,7 @@ def _compile(design: Component | str, folder: Path, name: str, flags: tuple[str,
             sources=sources,
             hdl_toplevel=name,
             build_args=flags,
+            waves=flags != FLAGS,
             build_dir=objects,
             clean=True,
             timescale=("1ns", "1ps"),
