@@ -29,7 +29,8 @@ class Meter:
         found = slews(tile.netlist, library, tile.around.load)
         # Where only inputs of the circuit arrive, edges are as slow as elsewhere.
         self._slew = tuple(median(each[edge] for each in found.values()) if found else 0.0 for edge in (RISE, FALL))
-        loads: dict[int, float] = {}
+        outputs = (port["bits"] for port in tile.netlist["ports"].values() if port["direction"] == "output")
+        loads = {bit: tile.around.load for bits in outputs for bit in bits if isinstance(bit, int)}
         for each in cells.values():
             for pin, bits in each["connections"].items():
                 if bits and isinstance(bits[0], int):
@@ -48,7 +49,9 @@ class Meter:
         """Return what the cell spends, on average over its tables, for a change of the pin."""
         spent = []
         for power in pin.power:
-            rise, fall = found.get(nets.get(power.related, net) if power.related else net, self._slew)
+            if power.related and power.related not in nets:
+                continue  # a constant makes nothing change
+            rise, fall = found.get(nets[power.related] if power.related else net, self._slew)
             slew = rise if rise > 0 else self._slew[RISE], fall if fall > 0 else self._slew[FALL]
             spent += [
                 table.at(slew[edge], load if pin.output else 0.0)
