@@ -1,4 +1,4 @@
-"""A complete system behind a serial line: pins in, pins out."""
+"""Complete systems: behind a serial line, or on a bus."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..models.system import System
 from .core import Core
 from .engine import Engine
 from .layouts import MemorySignature
+from .link.axi import AxiLink, ports
 from .link.control import Control
 from .link.frame import FrameReceiver, FrameSender
 from .link.uart import UartReceiver, UartTransmitter
@@ -83,4 +84,29 @@ class SerialSystem(wiring.Component):
         connect(m, link.access, core.access)
         connect(m, link.run, core.run)
         m.d.comb += [core.reset.eq(link.reset), link.rx.eq(self.rx), self.tx.eq(link.tx)]
+        return m
+
+
+class AxiSystem(wiring.Component):
+    """An accelerator that a host loads and runs over AXI, as `models.link.registers` says.
+
+    Ports
+    -----
+    those of `link.axi.ports`.
+    """
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        super().__init__(ports(system.accelerator.memory.bytes_per_cycle))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.link = link = AxiLink(self._system)
+        m.submodules.core = core = Core(self._system, Engine(self._system.accelerator))
+        connect(m, link.access, core.access)
+        connect(m, link.run, core.run)
+        m.d.comb += core.reset.eq(link.reset)
+        for name, member in self.signature.members.items():
+            taken, given = (link, self) if member.flow is In else (self, link)
+            m.d.comb += getattr(taken, name).eq(getattr(given, name))
         return m

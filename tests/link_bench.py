@@ -6,7 +6,7 @@ import random
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import Timer
+from cocotb.triggers import FallingEdge, Timer
 
 from dyad.hw.host import Host
 from dyad.hw.pins import CYCLE, Pins
@@ -34,9 +34,15 @@ async def answer(pins: Pins, patience: int) -> bytes:
 
 @cocotb.test()
 async def octets(dut) -> None:
-    """Send octets in pieces; return what is answered to each."""
+    """Send octets in pieces, the first one with a bit flipped if so wished; return what is answered to each."""
     divisor = await reset(dut)
-    pins, answers = Pins(dut, divisor), []
+    flips, answers = [exchange.inputs.get("flip")], []
+
+    def noise(bits: list[int]) -> list[int]:
+        flip = flips.pop() if flips else None
+        return [bit ^ (index == flip) for index, bit in enumerate(bits)]
+
+    pins = Pins(dut, divisor, noise)
     for piece in exchange.inputs["pieces"]:
         await pins.send(piece)
         answers.append(await answer(pins, 64 + len(piece)))
@@ -45,13 +51,22 @@ async def octets(dut) -> None:
 
 @cocotb.test()
 async def levels(dut) -> None:
-    """Drive levels of the line, each for a number of steps of the simulation; return what is answered in the end."""
-    divisor = await reset(dut)
-    pins = Pins(dut, divisor)
+    """Drive levels of a receiver's line, each for a number of steps of the simulation; return what it makes of them."""
+    await reset(dut)
+    heard, index = [], exchange.inputs["index"]
+    octets = {name: getattr(dut, f"octets__{index}__{name}") for name in ("valid", "data", "damaged")}
+
+    async def listen() -> None:
+        while True:
+            await FallingEdge(dut.clk)
+            if int(octets["valid"].value) or int(octets["damaged"].value):
+                heard.append(int(octets["data"].value) if int(octets["valid"].value) else None)
+
+    cocotb.start_soon(listen())
     for level, steps in exchange.inputs["levels"]:
         dut.rx.value = level
         await Timer(steps, "step")
-    exchange.outputs["answer"] = await answer(pins, 64)
+    exchange.outputs["heard"] = heard
 
 
 @cocotb.test()

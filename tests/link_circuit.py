@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out, connect
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from dyad.models.program.isa import INSTRUCTION_BYTES
 from dyad.models.system import System
 from dyad.rtl.core import Core
 from dyad.rtl.layouts import MemorySignature
+from dyad.rtl.link.axi import AxiLink, ports
+from dyad.rtl.link.uart import OctetSignature, UartReceiver
 from dyad.rtl.system import SerialLink
 
 
@@ -59,6 +61,26 @@ class Tally(wiring.Component):
         return m
 
 
+class BusTally(wiring.Component):
+    """A system on a bus without an accelerator. Ports: those of `dyad.rtl.link.axi.ports`."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        super().__init__(ports(system.accelerator.memory.bytes_per_cycle))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.link = link = AxiLink(self._system)
+        m.submodules.core = core = Core(self._system, Tally(self._system.accelerator.memory.bytes_per_cycle))
+        connect(m, link.access, core.access)
+        connect(m, link.run, core.run)
+        m.d.comb += core.reset.eq(link.reset)
+        for name, member in self.signature.members.items():
+            taken, given = (link, self) if member.flow is In else (self, link)
+            m.d.comb += getattr(taken, name).eq(getattr(given, name))
+        return m
+
+
 class LinkedTally(wiring.Component):
     """A system without an accelerator. Ports: ``rx``, ``tx``."""
 
@@ -73,4 +95,20 @@ class LinkedTally(wiring.Component):
         connect(m, link.access, core.access)
         connect(m, link.run, core.run)
         m.d.comb += [core.reset.eq(link.reset), link.rx.eq(self.rx), self.tx.eq(link.tx)]
+        return m
+
+
+class Receivers(wiring.Component):
+    """Receivers of several speeds on one line. Ports: ``rx``; ``octets``, of each, `OctetSignature`."""
+
+    def __init__(self, divisors: tuple[int, ...]) -> None:
+        self._divisors = divisors
+        super().__init__({"rx": In(1, init=1), "octets": Out(OctetSignature()).array(len(divisors))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for divisor, octets in zip(self._divisors, self.octets, strict=True):
+            m.submodules[f"receiver_{divisor}"] = receiver = UartReceiver(divisor)
+            m.d.comb += receiver.rx.eq(self.rx)
+            connect(m, receiver.octets, flipped(octets))
         return m

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Systems behind a serial line, as circuits under Verilator: the golden system's answers, through the pins."""
 
 from __future__ import annotations
@@ -10,22 +11,20 @@ import pytest
 
 from dyad.hw.pins import CYCLE
 from dyad.hw.simulate import SimulationError, run
-from dyad.models import accelerator, networks
+from dyad.models import accelerator
 from dyad.models.link.device import Device
 from dyad.models.link.frame import ESCAPE, FLAG, LARGEST_DATA, frame
 from dyad.models.link.message import Command, Request
-from dyad.models.networks.digits import digits
-from dyad.models.program.program import compile_layers
-from dyad.models.quantize import quantize
 from dyad.models.system import PROGRAM, System
 from dyad.rtl.link.uart import UartReceiver, UartTransmitter
 from dyad.rtl.system import SerialSystem
-from dyad.sim.machine import Machine
 
 from .cases import small
-from .link_circuit import LinkedTally
+from .link_circuit import LinkedTally, Receivers
+from .network import digits_programs, same_as_golden
 from .test_link import tally
 
+DIVISORS = (4, 8, 13, 100)
 BENCH = "dyad.tests.link_bench"
 TINY = accelerator.load("tiny")
 SYSTEM = System(TINY, memory_bytes=2048, instructions=16)
@@ -90,36 +89,44 @@ def test_programs_run_once_and_their_cycles_are_counted() -> None:
     assert answers[5] == frame(bytes([4, 0x84, 0, 0]) + cycles.to_bytes(4, "little"))
 
 
-@pytest.mark.parametrize(("divisor", "drift"), [(4, 0.0), (8, 0.04), (8, -0.04), (13, 0.045), (13, -0.045)])
+def heard(divisor: int, levels: list[tuple[int, int]]) -> list[int | None]:
+    """Return the octets that the receiver makes of levels of the line; None stands for a damaged one."""
+    inputs = {"divisor": divisor, "levels": [*levels, (1, 20 * CYCLE * divisor)], "index": DIVISORS.index(divisor)}
+    return run(Receivers(DIVISORS), "receivers", BENCH, inputs, testcase="levels")["heard"]
+
+
+@pytest.mark.parametrize(
+    ("divisor", "drift"), [(4, 0.0), (8, 0.04), (8, -0.025), (13, 0.045), (13, -0.03), (100, 0.05), (100, -0.045)]
+)
 def test_a_line_that_is_too_fast_or_slow_is_understood(divisor: int, drift: float) -> None:
-    """Within 4 % where a bit has eight cycles, and with glitches of a cycle in the middle of the idle line."""
-    body = Request(3, Command.IDENTIFY).encode()
-    bit = CYCLE * divisor * (1 + drift)
-    edges, levels = 0, [(1, 100), (0, CYCLE), (1, 9 * CYCLE * divisor)]
-    for octet in frame(body):
-        for index in range(10):
-            level = (octet << 1 | 0x200) >> index & 1
-            end = round((edges + 1) * bit)
-            levels.append((level, end - round(edges * bit)))
-            edges += 1
-    levels.append((1, 100))
-    answer = on_circuit(SYSTEM, "levels", divisor, levels=levels)["answer"]
-    assert answer == Device(SYSTEM).feed(frame(body))
+    octets, bit = list(range(256)), CYCLE * divisor * (1 + drift)
+    bits = [octet << 1 >> index & 1 if index < 9 else 1 for octet in octets for index in range(10)]
+    ends = [round(index * bit) for index in range(len(bits) + 1)]
+    levels = [(level, end - start) for level, start, end in zip(bits, ends, ends[1:], strict=False)]
+    assert heard(divisor, levels) == octets
 
 
-def test_a_break_and_a_wrong_stop_bit_cost_one_frame_only() -> None:
+def test_glitches_are_no_start_bits_and_one_wrong_sample_of_three_does_no_harm() -> None:
     bit = CYCLE * 8
-    body = frame(Request(3, Command.IDENTIFY).encode())
+    dents = [(0, bit)]
+    for index in range(9):
+        level = 0xA5 >> index & 1 if index < 8 else 1
+        dents += [(level, bit // 2 - CYCLE // 2), (1 - level, CYCLE), (level, bit // 2 - CYCLE // 2)]
+    assert heard(8, [(1, 100), (0, CYCLE), (1, 9 * bit), (0, 2 * CYCLE), (1, 9 * bit), *dents]) == [0xA5]
 
-    def levels(octets: bytes, wrong: int = -1):
-        for place, octet in enumerate(octets):
-            yield from ((octet << 1 >> index & 1, bit) for index in range(9))
-            yield (0, bit) if place == wrong else (1, bit)
-            yield 1, 2 * bit
 
-    for before in ([(0, 30 * bit), (1, bit)], list(levels(body, wrong=4))):
-        answer = on_circuit(SYSTEM, "levels", 8, levels=[*before, *levels(body)])["answer"]
-        assert answer == Device(SYSTEM).feed(body)
+def test_a_break_is_one_damaged_octet_and_so_is_a_wrong_stop_bit() -> None:
+    bit = CYCLE * 8
+    sound = [(0, 2 * bit), (1, 4 * bit), (0, 2 * bit), (1, 2 * bit), (1, 3 * bit)]
+    wrong = [(0, 5 * bit), (1, 4 * bit), (0, bit), (1, bit)]
+    assert heard(8, [(0, 30 * bit), (1, bit), *sound, *wrong, *sound]) == [None, 0x9E, None, 0x9E]
+
+
+def test_a_damaged_octet_costs_its_frame_and_no_other() -> None:
+    octets = frame(Request(3, Command.IDENTIFY).encode())
+    wrong_stop_bit = 10 * 5 + 9
+    answers = on_circuit(SYSTEM, "octets", pieces=[octets, octets], flip=wrong_stop_bit)["answers"]
+    assert answers == [b"", Device(SYSTEM).feed(octets)]
 
 
 def test_dividers_too_small_are_refused() -> None:
@@ -148,18 +155,11 @@ def test_ten_thousand_requests_over_a_bad_line_are_right_or_an_error() -> None:
 
 def classify(machine: accelerator.Accelerator, images: int, rate: float = 0.0) -> None:
     """Images go through the pins into a network on the system, and what comes back is what the golden network says."""
-    data = digits()
-    network = quantize(networks.load_float("digits-cnn"), data.train_images[:256], weights="int4_channel")
-    program = compile_layers([layer.layer for layer in network.layers], machine)
     system = System(machine, memory_bytes=16384, instructions=256)
-    batches = [network.encode(data.test_images[index : index + 1]) for index in range(images)]
-    inputs = {"program": program, "memory": program.memory(network.layers), "batches": batches}
+    inputs, network = digits_programs(system, images)
     inputs |= {"system": system, "divisor": 4, "rate": rate}
     found = run(SerialSystem(system, 4), f"serial_{machine.name}", BENCH, inputs, testcase="program")
-    cycles = Machine(machine).run(program.instructions).cycles
-    for batch, (taken, results) in zip(batches, found["runs"], strict=True):
-        assert results.tobytes() == network.forward(machine.pe, batch)[-1].tobytes()
-        assert taken == cycles
+    same_as_golden(network, inputs, found["runs"])
     assert (found["retries"] > 0) == (rate > 0)
 
 

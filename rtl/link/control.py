@@ -9,11 +9,11 @@ from amaranth.utils import exact_log2
 
 from ...models.link.frame import LARGEST_DATA
 from ...models.link.message import ANSWER, ANSWER_BYTES, HEADER, IDENTITY, PROGRESS, Command, Status
-from ...models.program.isa import INSTRUCTION_BYTES
-from ...models.system import PROGRAM, System
+from ...models.system import System
 from ..layouts import MemorySignature
 from ..sequence import RunSignature
 from .frame import BodySignature
+from .judge import judge
 
 LAYOUT = data.StructLayout({"sequence": 8, "command": 8, "address": 32, "length": 16})
 """The header of a request."""
@@ -53,8 +53,19 @@ class Control(wiring.Component):
         index = Signal(range(max(HEADER.size, IDENTITY.size) + 1))
         moved, size = Signal(16), Signal(16)  # bytes of data moved so far, bytes of data of the answer
         progress = Signal(8 * PROGRESS.size)  # when the request was looked at
-        verdict = Signal(8)
-        self._judge(m, header, verdict)
+        size_of_request = HEADER.size + Mux(header.command == Command.WRITE, header.length, 0)
+        too_long = (header.command == Command.READ) & (header.length > LARGEST_DATA)
+        judged = judge(
+            m,
+            system,
+            header.command,
+            header.address,
+            header.length,
+            malformed=body.length != size_of_request,
+            busy=self.run.running,
+        )
+        # Malformed requests come first, busy systems last; an answer that is too long lies between them.
+        verdict = Mux(too_long & ((judged == Status.DONE) | (judged == Status.BUSY)), Status.RANGE, judged)
 
         address = Signal(32)
         lane_bits = exact_log2(system.accelerator.memory.bytes_per_cycle)
@@ -178,35 +189,3 @@ class Control(wiring.Component):
                     m.d.sync += moved.eq(moved + 1)
                     m.next = "next"
         return m
-
-    def _judge(self, m: Module, header: data.View, verdict: Signal) -> None:
-        """Say what becomes of a request, its number aside."""
-        system, length = self._system, header.length
-        writes = header.command == Command.WRITE
-        end = Signal(33)
-        limit = Signal(33)
-        m.d.comb += end.eq(header.address + length)
-        with m.Switch(header.command):
-            with m.Case(Command.RUN):
-                m.d.comb += limit.eq(system.instructions)
-            with m.Case(Command.WRITE):
-                most = PROGRAM + system.instructions * INSTRUCTION_BYTES
-                m.d.comb += limit.eq(Mux(header.address[exact_log2(PROGRAM)], most, system.memory_bytes))
-            with m.Default():
-                m.d.comb += limit.eq(system.memory_bytes)
-        moves = writes | (header.command == Command.READ) | (header.command == Command.RUN)
-        outside = (
-            (end > limit)
-            | ((header.command == Command.READ) & (length > LARGEST_DATA))
-            | ((header.command == Command.RUN) & (length == 0))
-        )
-        with m.If(header.command > max(Command)):
-            m.d.comb += verdict.eq(Status.UNKNOWN)
-        with m.Elif(self.body.length != HEADER.size + Mux(writes, length, 0)):
-            m.d.comb += verdict.eq(Status.MALFORMED)
-        with m.Elif(moves & outside):
-            m.d.comb += verdict.eq(Status.RANGE)
-        with m.Elif(moves & self.run.running):
-            m.d.comb += verdict.eq(Status.BUSY)
-        with m.Else():
-            m.d.comb += verdict.eq(Status.DONE)
