@@ -193,4 +193,3 @@ class Dialogue:
                 if len(answer.data) == (expected if answer.status == Status.DONE else 0):
                     return answer
         return None
-

@@ -1,10 +1,10 @@
 """A host: loads a program and tensors into a system, runs it, reads results; over any line that carries bytes::
 
-    host = Host(System(accelerator.load("ulx3s")))
-    with SerialLine("/dev/ttyUSB0", 1_000_000) as line:
-        drive(line, host.load(program, program.memory(network.layers)))
-        cycles = drive(line, host.run(images))
-        logits = drive(line, host.results())
+host = Host(System(accelerator.load("ulx3s")))
+with SerialLine("/dev/ttyUSB0", 1_000_000) as line:
+    drive(line, host.load(program, program.memory(network.layers)))
+    cycles = drive(line, host.run(images))
+    logits = drive(line, host.results())
 """
 
 from __future__ import annotations
@@ -178,5 +178,7 @@ class SerialLine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

@@ -48,7 +48,9 @@ class System:
         if self.accelerator.memory.latency < 1:
             raise InputError("memory.latency = 0: a memory on the chip takes at least a cycle")
         if beat > isa.INSTRUCTION_BYTES:
-            raise InputError(f"memory.bytes_per_cycle = {beat} is more than the {isa.INSTRUCTION_BYTES} of an instruction")
+            raise InputError(
+                f"memory.bytes_per_cycle = {beat} is more than the {isa.INSTRUCTION_BYTES} of an instruction"
+            )
 
     @property
     def fingerprint(self) -> bytes:

@@ -24,9 +24,7 @@ class RunSignature(Signature):
     """
 
     def __init__(self) -> None:
-        super().__init__(
-            {"start": Out(1), "first": Out(16), "count": Out(16), "running": In(1), "cycles": In(32)}
-        )
+        super().__init__({"start": Out(1), "first": Out(16), "count": Out(16), "running": In(1), "cycles": In(32)})
 
 
 class Sequence(wiring.Component):

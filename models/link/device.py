@@ -15,7 +15,6 @@ from ..system import PROGRAM, System
 from .frame import LARGEST_DATA, Receiver, frame
 from .message import HEADER, IDENTITY, MOST_CYCLES, PROGRESS, Answer, Command, Request, Status
 
-
 Engine = Callable[[list[Instruction]], int]
 """Executes instructions on the memory that it was made for, and returns the cycles they take."""
 
