@@ -24,13 +24,18 @@ from ...models.pe.fixed import fixed_point
 from ...models.pe.integer import IntegerPE
 from ...models.pe.lut import TABLE
 from ..rounding import delay
-from . import integer
+from . import integer, quantized_tables
 from .stations import Stations, row_ports
 from .sums import Term
 
 
 def stations(pe: Lut) -> Stations:
     """Return the constructors of the stations for a description."""
+    if pe.table_bits:
+        cell = integer.Cell(quantized_tables.tables(pe).size, partial(quantized_tables.terms, pe))
+        return integer.stations(pe, cell)._replace(
+            PrepareRow=partial(quantized_tables.PrepareRow, pe), Finish=partial(quantized_tables.Finish, pe, cell)
+        )
     cell = integer.Cell(tables(pe).size, partial(terms, pe))
     return integer.stations(pe, cell)._replace(
         PrepareRow=partial(PrepareRow, pe),

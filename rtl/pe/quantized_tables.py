@@ -1,0 +1,170 @@
+"""Quantized tables of `lut` as circuits: a row rounds its tables, cells shift what they look up.
+
+The arithmetic is `dyad.models.pe.quantized_tables`.
+"""
+
+from __future__ import annotations
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.utils import exact_log2
+
+from ...models.formats import scalar
+from ...models.pe import Lut
+from ...models.pe.fixed import fixed_point
+from ...models.pe.quantized_tables import TABLE, largest_entry, widest
+from ..rounding import delay, normalize, shift_right
+from . import integer
+from .stations import row_ports
+from .sums import Term
+
+STRIDE = 4
+"""Places between the shifts of a cell; a row does the rest of a shift, so that entries have up to 3 zeros at the end."""
+
+
+def tables(pe: Lut) -> data.Layout:
+    """Return the layout of the tables of a row.
+
+    entries : rounded a3 +- a2 +- a1 +- a0; bit i of an entry's index subtracts ai.
+    shift : entries count 2^(STRIDE shift) each.
+    """
+    entries = data.ArrayLayout(signed(pe.table_bits + STRIDE - 1), 1 << TABLE - 1)
+    shift = range(widest(fixed_point(pe.activation).largest, pe.table_bits) // STRIDE + 1)
+    return data.ArrayLayout(data.StructLayout({"entries": entries, "shift": shift}), pe.lanes // TABLE)
+
+
+def sum_bits(pe: Lut) -> int:
+    """Return the bits of an entry in the unit of the activations, with sign."""
+    return (TABLE * largest_entry(fixed_point(pe.activation).largest, pe.table_bits)).bit_length() + 1
+
+
+class PrepareRow(wiring.Component):
+    """Rounded tables of the sums of four activations, 0 where there are none, and the sums of a segment.
+
+    Parameters
+    ----------
+    pe : description of the processing element.
+
+    Ports
+    -----
+    step : in, `STEP`, with its rules; only the first plane of a weight counts for the sums.
+    activations : in, activation_bits * lanes; lane l at bit activation_bits * l.
+    operand : out, bits of `tables(pe)`, `prepare_latency` cycles later.
+    sum : out, `integer.sums(pe)` of the last segment that ended, the total that of the entries of index 0; they wrap.
+    """
+
+    def __init__(self, pe: Lut) -> None:
+        self._pe = pe
+        super().__init__(row_ports(pe, tables(pe).size, integer.sums(pe)))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        pe = self._pe
+        numbers = integer.decode(m, pe, self.step.valid, self.activations)
+        numbers = data.View(numbers.shape(), delay(m, numbers.as_value(), pe.prepare_latency - 2))
+        held = Signal(tables(pe))
+        m.d.comb += self.operand.eq(held)
+        total: Value = Const(0)
+        for index in range(pe.lanes // TABLE):
+            a = [numbers[TABLE * index + lane] for lane in range(TABLE)]
+            m.submodules[f"table_{index}"] = table = Table(pe)
+            m.d.comb += Cat(table.activations).eq(Cat(a))
+            m.d.sync += held[index].eq(table.rounded)
+            total += align(held[index].entries[0], held[index].shift, Const(0))[: sum_bits(pe)].as_signed()
+        integer.count(m, pe, self.step, {"total": total, "steps": Const(1)}, self.sum)
+        return m
+
+
+class Table(wiring.Component):
+    """Sums of four activations, exact in a register, then rounded.
+
+    Ports
+    -----
+    activations : in, four signed integers.
+    rounded : out, an element of `tables(pe)`, a cycle later.
+    """
+
+    def __init__(self, pe: Lut) -> None:
+        self._pe = pe
+        numbers = data.ArrayLayout(signed(fixed_point(pe.activation).bits), TABLE)
+        super().__init__({"activations": wiring.In(numbers), "rounded": wiring.Out(tables(pe).elem_shape)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        point, bits = fixed_point(self._pe.activation), self._pe.table_bits
+        a = [self.activations[lane] for lane in range(TABLE)]
+        magnitude = Signal((TABLE * point.largest).bit_length(), reset_less=True)
+        m.d.sync += magnitude.eq(sum(abs(each) for each in a))
+
+        exponent = Signal(range(widest(point.largest, bits) + 1))
+        word, places = normalize(m, magnitude)
+        excess = len(magnitude) - (bits - 1)  # what the exponent is where nothing is shifted out
+        with m.If(places < excess):
+            m.d.comb += exponent.eq(excess - places + word[-bits:].all())
+        fine = exponent[: exact_log2(STRIDE)]
+        m.d.comb += self.rounded.shift.eq(exponent[len(fine) :])
+        for place, entry in enumerate(whole(a)):
+            exact = Signal(signed(len(magnitude) + 1), name=f"sum_{place}", reset_less=True)
+            m.d.sync += exact.eq(entry)
+            # Two bits below hold a half and the sticky bit; above there is the sign, as often as it takes.
+            extended = Cat(exact, exact[-1].replicate(max(widest(point.largest, bits) + bits - len(exact), 0)))
+            shifted = shift_right(m, Cat(Const(0, 2), extended), exponent)
+            kept = shifted[2 : 2 + bits].as_signed() + (shifted[1] & (shifted[0] | shifted[2]))
+            m.d.comb += self.rounded.entries[place].eq(kept << fine)
+        return m
+
+
+def whole(a: list[Value]) -> list[Value]:
+    """Return the 8 sums a3 +- a2 +- a1 +- a0 of four integers."""
+    high, low = (a[3] + a[2], a[3] - a[2]), (a[0] + a[1], a[1] - a[0])
+    sums = []
+    for index in range(1 << TABLE - 1):
+        one, other = high[index >> 2], low[(index ^ index >> 1) & 1]
+        sums.append(one - other if index >> 1 & 1 else one + other)
+    return sums
+
+
+def align(entry: Value, shift: Value, fill: Value) -> Value:
+    """Return the bits of an entry, STRIDE * `shift` places higher and with copies of `fill` below."""
+    word = Cat(entry)
+    for bit in range(len(shift)):
+        places = STRIDE << bit
+        higher, same = Cat(fill.replicate(places), word), Cat(word, word[-1].replicate(places))
+        word = Mux(shift[bit], higher, same)
+    return word
+
+
+def terms(pe: Lut, row: Value, column: Value, mode: Value) -> list[Term]:
+    """Return what a cell looks up for four weights: the sum of all planes, aligned."""
+    from .lut import select
+
+    found, bits = [], sum_bits(pe)
+    for index, table in enumerate(data.View(tables(pe), row)):
+        lanes = [column.word_select(TABLE * index + lane, pe.plane_bits) for lane in range(TABLE)]
+        planes = []
+        for plane in range(pe.plane_bits):
+            *selection, negative = (lane[plane] for lane in lanes)
+            entry = select(table.entries, Cat(selection))
+            planes.append((entry ^ negative.replicate(len(entry)), negative))
+        if pe.plane_bits == 1:
+            (entry, negative), *_ = planes
+            found.append(Term(align(entry, table.shift, negative)[:bits], negative))
+        else:
+            total = sum((entry.as_signed() + negative) << plane for plane, (entry, negative) in enumerate(planes))
+            found.append(Term(align(total, table.shift, Const(0))[: bits + pe.plane_bits]))
+    return found
+
+
+class Finish(integer.Finish):
+    """The finish station of integers, which first makes products of what cells have looked up.
+
+    With T the sum of planes and A that of activations of a segment, weights of b bits without sign make products of
+    (T + (2^b - 1) A) / 2, and those with sign take off 2^(b - 1) A.
+    """
+
+    def corrected(self) -> Value:
+        """Return the sum of products, less the zero point times the sum of activations."""
+        total = self.activation_sum.total
+        widths = [(scalar(mode.weight).bits, scalar(mode.weight).signed) for mode in self._pe.modes]
+        lowest = Array(Const(0) if sign else total << bits - 1 for bits, sign in widths)[self.mode]
+        return ((self.accumulated() - total) >> 1) + lowest - self.zero_point * total
