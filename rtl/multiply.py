@@ -64,7 +64,8 @@ class Issue(wiring.Component):
         command, tile, modes = self.command, self._accelerator.tile, self._accelerator.pe.modes
         row_groups = tile.m // tile.drain
         planes = Array(mode.planes for mode in modes)[command.mode]
-        phases = Array(mode.phases for mode in modes)[command.mode]
+        phases = Array(mode.phases * mode.steps for mode in modes)[command.mode]
+        shared = Array(int(mode.steps > 1) for mode in modes)[command.mode]  # words of weights last for several steps
         row_header = Array(mode.row_header for mode in modes)[command.mode]
         column_header = Array(mode.column_header for mode in modes)[command.mode]
 
@@ -79,7 +80,7 @@ class Issue(wiring.Component):
         opening, issue = Signal(), Signal()  # opening: the next step is a segment's first
         word, heading = Signal(3), Signal()  # heading: words of a header come first
         last_phase = phase == phases - 1
-        last_plane = (plane == planes - 1) & last_phase
+        last_plane = (plane == planes - 1) & (last_phase | shared)
         last_step = (steps == 1) & last_plane & ~heading
         last_group, last_row, last_column = groups == 1, rows <= tile.m, columns == 1
         m.d.comb += [
@@ -90,7 +91,7 @@ class Issue(wiring.Component):
             self.read.weight.eq(weight),
             self.step.valid.eq(issue & ~heading),
             self.step.header.eq(issue & heading),
-            self.step.first.eq(opening & (plane == 0) & (phase == 0)),
+            self.step.first.eq(opening),
             self.step.last.eq(last_step),
             self.step.mode.eq(command.mode),
             self.step.plane.eq(Mux(heading, word, plane)),
@@ -133,6 +134,7 @@ class Issue(wiring.Component):
                 m.d.sync += [
                     groups.eq(command.groups),
                     steps.eq(Mux(command.groups == 1, command.last_steps, command.steps)),
+                    phase.eq(0),
                     accumulator.eq(accumulator + row_groups),
                     rows.eq(Mux(last_row, command.rows, rows - tile.m)),
                 ]
@@ -141,6 +143,7 @@ class Issue(wiring.Component):
                         columns.eq(columns - 1),
                         activation.eq(command.activation),
                         row_start.eq(command.activation),
+                        weight.eq(weight + 1),
                         column_start.eq(weight + 1),
                         column_parameter.eq(parameter + 1),
                         bias.eq(bias + 1),

@@ -108,7 +108,8 @@ def _spent(accelerator: Accelerator, code: Instruction, table: Costs) -> Energy:
             mode = accelerator.pe.modes[code.mode]
             tiles = code.columns * -(-code.rows // tile.m)
             steps = tiles * ((code.groups - 1) * code.steps + code.last_steps)
-            busy, planes = steps * mode.interval + tiles * code.groups * mode.header, steps * mode.planes
+            busy = steps * mode.interval + tiles * code.groups * mode.header
+            planes = tiles * -(-steps // tiles // mode.steps) * mode.planes
             drained = code.columns * code.groups * row_groups(accelerator, code.rows) * tile.drain
             edges = tile.m * cost.active("row", mode) + tile.n * cost.active("column", mode)
             words = tiles * (code.parameters * code.groups + code.biased)

@@ -19,6 +19,7 @@ class Mode:
     interval : cycles that a step of k lanes takes.
     packing : products that a lane forms in a step, of so many operands next to one another in its words.
     phases : cycles for which a plane of the weights stays at the cells.
+    steps : steps whose weights are in one word; with more than one there is a single plane, for a cycle a step.
     row_header, column_header : words that come before the operands of a segment at each row and at each column, such as
         the scale of a block: a row's as wide as its operands in a step, a column's as wide as a plane of its weights.
     scale : scalar format of the scales that the finish station takes; empty if it takes none.
@@ -29,6 +30,7 @@ class Mode:
     interval: int
     packing: int = 1
     phases: int = 1
+    steps: int = 1
     row_header: int = 0
     column_header: int = 0
     scale: str = "fp16"
@@ -44,7 +46,7 @@ class Mode:
 
     @property
     def planes(self) -> int:
-        """Words of weights that a step reads."""
+        """Words of weights that a step reads; where a word lasts for several `steps`, those do together."""
         return self.interval // self.phases
 
     def takes(self, weight: str, activation: str) -> bool:
@@ -64,7 +66,7 @@ def operands(modes: Iterable[Mode]) -> str:
             kinds[mode.weight] = mode.weight
         else:
             kind = own.name.rstrip("0123456789")
-            kinds[kind] = f"{kind}1..{own.name}"
+            kinds[kind] = kind if kind == own.name else f"{kind}1..{own.name}"
     return ", ".join(f"{' or '.join(kinds.values())} by {activation}" for activation, kinds in weights.items())
 
 

@@ -169,10 +169,19 @@ class Blocking:
         return depth + ceil_div(depth, reduction.segment) * reduction.mode.row_header * reduction.step
 
     def words(self, depth: int) -> int:
-        """Return the words of weights that the first `depth` of a column tile take, with their headers."""
+        """Return the words of weights that the first `depth` of a column tile take, with their headers.
+
+        Every block starts with a new word.
+        """
         reduction = self.reduction
-        headers = ceil_div(depth, reduction.segment) * reduction.mode.column_header
-        return ceil_div(depth, reduction.step) * reduction.mode.planes + headers
+        mode = reduction.mode
+
+        def block(depth: int) -> int:
+            headers = ceil_div(depth, reduction.segment) * mode.column_header
+            return ceil_div(depth, reduction.step * mode.steps) * mode.planes + headers
+
+        whole, rest = divmod(depth, self.depth)
+        return whole * block(self.depth) + block(rest)
 
     def row_bytes(self, count: int) -> int:
         """Return the bytes of `count` activations that follow one another."""

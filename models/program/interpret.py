@@ -74,9 +74,11 @@ class Interpreter:
         accelerator = self.accelerator
         n, size, kind = accelerator.tile.n, accelerator.weight_word, accelerator.pe.modes[mode]
         k = accelerator.k * kind.packing
-        data = self._scratchpads[1][0, word * size : (word + steps * kind.planes) * size]
-        numbers = unpack(data, accelerator.pe.plane_bits // kind.packing).reshape(steps, kind.planes, n, k)
-        return accelerator.pe.weights(numbers.transpose(1, 0, 3, 2).reshape(kind.planes, steps * k, n), kind)
+        count = -(-steps // kind.steps)
+        data = self._scratchpads[1][0, word * size : (word + count * kind.planes) * size]
+        numbers = unpack(data, accelerator.pe.plane_bits // kind.packing).reshape(count, kind.planes, n, k)
+        planes = numbers.transpose(1, 0, 3, 2).reshape(kind.planes, count * k, n)
+        return accelerator.pe.weights(planes, kind)[: steps * k]
 
     def _activations(self, rows: int, start: int, steps: int, mode: int) -> NDArray[np.integer]:
         """Return the activations of the first rows in `steps` steps from step `start` on, [rows, steps * k]."""
@@ -95,7 +97,8 @@ class Interpreter:
         kind: Any = np.float32 if code.scaled else np.int32
         row_tiles = -(-code.rows // tile.m)
         for column in range(code.columns):
-            weights = self._weights(code.weight + column * columns_depth * mode.planes, columns_depth, code.mode)
+            words = -(-columns_depth // mode.steps) * mode.planes
+            weights = self._weights(code.weight + column * words, columns_depth, code.mode)
             for row_tile in range(row_tiles):
                 rows = min(tile.m, code.rows - row_tile * tile.m)
                 first = code.accumulator * tile.drain + (column * row_tiles + row_tile) * tile.m

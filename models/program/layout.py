@@ -174,12 +174,16 @@ def pack_weights(blocking: Blocking, weights: QTensor) -> NDArray[np.uint8]:
     accelerator, layer, mode = blocking.accelerator, blocking.layer, blocking.reduction.mode
     k, n = blocking.reduction.step, accelerator.tile.n
     numbers = accelerator.pe.weight_operands(weights, mode)
-    depth, width = ceil_div(len(numbers), k) * k, ceil_div(layer.n, n) * n
-    padded = np.zeros((depth, width), dtype=np.int64)
+    # A block, with its headers, fills whole words.
+    depth = min(blocking.depth + blocking.segments * mode.column_header * k, len(numbers))
+    count, width = ceil_div(len(numbers), depth), ceil_div(layer.n, n) * n
+    padded = np.zeros((count * depth, width), dtype=np.int64)
     padded[: len(numbers), : layer.n] = numbers
-    planes = accelerator.pe.planes(padded, mode)
+    room = np.zeros((count, round_up(depth, k * mode.steps), width), dtype=np.int64)
+    room[:, :depth] = padded.reshape(count, depth, width)
+    planes = accelerator.pe.planes(room.reshape(-1, width), mode)
     # [plane, step, lane, tile, column] -> [tile, step, plane, column, lane]: a word holds the lanes of each column.
-    words = planes.reshape(len(planes), depth // k, k, width // n, n).transpose(3, 1, 0, 4, 2)
+    words = planes.reshape(len(planes), -1, k, width // n, n).transpose(3, 1, 0, 4, 2)
     packed = pack(words.reshape(*words.shape[:3], n * k), accelerator.pe.plane_bits // mode.packing)
     by_word = packed.reshape(width // n, -1, accelerator.weight_word)
     parts = [

@@ -30,29 +30,37 @@ class Cell(NamedTuple):
     row : bits of the operand of a row.
     terms : given the operands of row and column and the mode: numbers that sum to the products of all lanes.
     idle : plane of a weight with which, and activations of 0, all of them are 0 and no carry is set.
+    weight_bits : bits of a lane of the column's operand; 0 if they are the plane that came in.
     """
 
     row: int
     terms: Callable[[Value, Value, Value], list[Term]]
     idle: int = 0
+    weight_bits: int = 0
+
+    def column(self, pe: IntegerPE) -> int:
+        """Return the bits of the operand of a column."""
+        return (self.weight_bits or pe.plane_bits) * pe.lanes
 
     def offset(self, pe: IntegerPE) -> int:
         """Return what is added to the sum of one plane, because signs are left out of it."""
-        return offset(self.terms(Signal(self.row), Signal(pe.plane_bits * pe.lanes), Signal(4)))
+        return offset(self.terms(Signal(self.row), Signal(self.column(pe)), Signal(4)))
 
 
-def lanewise(pe: IntegerPE, terms: Callable[[Value, Value, Value], list[Term]], idle: int = 0) -> Cell:
+def lanewise(
+    pe: IntegerPE, terms: Callable[[Value, Value, Value], list[Term]], idle: int = 0, weight_bits: int = 0
+) -> Cell:
     """Return the cell that multiplies by `terms` in each lane, of a signed activation, a plane and the mode."""
-    bits = fixed_point(pe.activation).bits
+    bits, weight = fixed_point(pe.activation).bits, weight_bits or pe.plane_bits
 
     def of_all(row: Value, column: Value, mode: Value) -> list[Term]:
         return [
             term
             for lane in range(pe.lanes)
-            for term in terms(row.word_select(lane, bits).as_signed(), column.word_select(lane, pe.plane_bits), mode)
+            for term in terms(row.word_select(lane, bits).as_signed(), column.word_select(lane, weight), mode)
         ]
 
-    return Cell(bits * pe.lanes, of_all, idle)
+    return Cell(bits * pe.lanes, of_all, idle, weight_bits)
 
 
 def stations(pe: IntegerPE, cell: Cell) -> Stations:
@@ -166,15 +174,15 @@ class Dot(wiring.Component):
     -----
     step : in, `STEP`, with its rules.
     row : in, bits of the row's operand; that of zeros in cycles without operands.
-    column : in, plane_bits * lanes; one plane of each weight, lane l at bit plane_bits * l; the idle plane in cycles
-        without operands.
+    column : in, the column's operand: one plane of each weight, lane by lane; the idle plane in cycles without
+        operands.
     result : out, signed `accumulator_bits`; sum of the last segment that ended, with the cell's offset for each plane
         in its place. Sums wrap.
     """
 
     def __init__(self, pe: IntegerPE, cell: Cell) -> None:
         self._pe, self._cell = pe, cell
-        super().__init__(dot_ports(cell.row, pe.plane_bits * pe.lanes, signed(pe.accumulator_bits)))
+        super().__init__(dot_ports(cell.row, cell.column(pe), signed(pe.accumulator_bits)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

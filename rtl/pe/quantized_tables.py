@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
-from amaranth.utils import exact_log2
 
 from ...models.formats import scalar
 from ...models.pe import Lut
@@ -18,19 +17,16 @@ from . import integer
 from .stations import row_ports
 from .sums import Term
 
-STRIDE = 4
-"""Places between the shifts of a cell; a row does the rest of a shift, so that entries have up to 3 zeros at the end."""
-
 
 def tables(pe: Lut) -> data.Layout:
     """Return the layout of the tables of a row.
 
     entries : rounded a3 +- a2 +- a1 +- a0; bit i of an entry's index subtracts ai.
-    shift : entries count 2^(STRIDE shift) each.
+    exponent : entries count 2^exponent each.
     """
-    entries = data.ArrayLayout(signed(pe.table_bits + STRIDE - 1), 1 << TABLE - 1)
-    shift = range(widest(fixed_point(pe.activation).largest, pe.table_bits) // STRIDE + 1)
-    return data.ArrayLayout(data.StructLayout({"entries": entries, "shift": shift}), pe.lanes // TABLE)
+    entries = data.ArrayLayout(signed(pe.table_bits), 1 << TABLE - 1)
+    exponent = range(widest(fixed_point(pe.activation).largest, pe.table_bits) + 1)
+    return data.ArrayLayout(data.StructLayout({"entries": entries, "exponent": exponent}), pe.lanes // TABLE)
 
 
 def sum_bits(pe: Lut) -> int:
@@ -70,7 +66,7 @@ class PrepareRow(wiring.Component):
             m.submodules[f"table_{index}"] = table = Table(pe)
             m.d.comb += Cat(table.activations).eq(Cat(a))
             m.d.sync += held[index].eq(table.rounded)
-            total += align(held[index].entries[0], held[index].shift, Const(0))[: sum_bits(pe)].as_signed()
+            total += align(held[index].entries[0], held[index].exponent, Const(0))[: sum_bits(pe)].as_signed()
         integer.count(m, pe, self.step, {"total": total, "steps": Const(1)}, self.sum)
         return m
 
@@ -96,21 +92,20 @@ class Table(wiring.Component):
         magnitude = Signal((TABLE * point.largest).bit_length(), reset_less=True)
         m.d.sync += magnitude.eq(sum(abs(each) for each in a))
 
-        exponent = Signal(range(widest(point.largest, bits) + 1))
+        exponent = Signal.like(self.rounded.exponent)
         word, places = normalize(m, magnitude)
         excess = len(magnitude) - (bits - 1)  # what the exponent is where nothing is shifted out
         with m.If(places < excess):
             m.d.comb += exponent.eq(excess - places + word[-bits:].all())
-        fine = exponent[: exact_log2(STRIDE)]
-        m.d.comb += self.rounded.shift.eq(exponent[len(fine) :])
+        m.d.comb += self.rounded.exponent.eq(exponent)
         for place, entry in enumerate(whole(a)):
             exact = Signal(signed(len(magnitude) + 1), name=f"sum_{place}", reset_less=True)
             m.d.sync += exact.eq(entry)
             # Two bits below hold a half and the sticky bit; above there is the sign, as often as it takes.
             extended = Cat(exact, exact[-1].replicate(max(widest(point.largest, bits) + bits - len(exact), 0)))
             shifted = shift_right(m, Cat(Const(0, 2), extended), exponent)
-            kept = shifted[2 : 2 + bits].as_signed() + (shifted[1] & (shifted[0] | shifted[2]))
-            m.d.comb += self.rounded.entries[place].eq(kept << fine)
+            up = shifted[1] & (shifted[0] | shifted[2])
+            m.d.comb += self.rounded.entries[place].eq(shifted[2 : 2 + bits].as_signed() + up)
         return m
 
 
@@ -124,14 +119,9 @@ def whole(a: list[Value]) -> list[Value]:
     return sums
 
 
-def align(entry: Value, shift: Value, fill: Value) -> Value:
-    """Return the bits of an entry, STRIDE * `shift` places higher and with copies of `fill` below."""
-    word = Cat(entry)
-    for bit in range(len(shift)):
-        places = STRIDE << bit
-        higher, same = Cat(fill.replicate(places), word), Cat(word, word[-1].replicate(places))
-        word = Mux(shift[bit], higher, same)
-    return word
+def align(entry: Value, exponent: Value, fill: Value) -> Value:
+    """Return the bits of an entry, `exponent` places higher and with copies of `fill` below."""
+    return Cat(fill.replicate((1 << len(exponent)) - 1), entry).as_signed() >> ~exponent
 
 
 def terms(pe: Lut, row: Value, column: Value, mode: Value) -> list[Term]:
@@ -148,10 +138,10 @@ def terms(pe: Lut, row: Value, column: Value, mode: Value) -> list[Term]:
             planes.append((entry ^ negative.replicate(len(entry)), negative))
         if pe.plane_bits == 1:
             (entry, negative), *_ = planes
-            found.append(Term(align(entry, table.shift, negative)[:bits], negative))
+            found.append(Term(align(entry, table.exponent, negative)[:bits], negative))
         else:
             total = sum((entry.as_signed() + negative) << plane for plane, (entry, negative) in enumerate(planes))
-            found.append(Term(align(total, table.shift, Const(0))[: bits + pe.plane_bits]))
+            found.append(Term(align(total, table.exponent, Const(0))[: bits + pe.plane_bits]))
     return found
 
 

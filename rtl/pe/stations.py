@@ -20,7 +20,7 @@ last : they end it; the results then show its sums, until they show those of the
 mode : which of the processing element's modes they are in, the same for a whole segment.
 plane : which plane of the weights this is, counted from the least significant. The planes of a step follow one
     another, with the same activations; `first` goes with the first of them, `last` with the last.
-phase : which of the cycles for which this plane stays.
+phase : which of the cycles for which this plane stays; of a word that has the weights of several steps, which step.
 header : there are no operands (`valid` is 0) but words of what comes before a segment, of the number `plane`. These
     cycles directly precede the segment's first; rows and columns disregard words beyond those that their mode has.
 """

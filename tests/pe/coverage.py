@@ -52,8 +52,8 @@ def uncovered(pe: PE, mode: Mode, batches: Sequence[Cases], switches: set[tuple[
     """
     row, column = (words * pe.lanes * mode.packing for words in (mode.row_header, mode.column_header))
     lacking = [f"weight {each}" for each in _missing(mode.weight, [cases.q[:, column:] for cases in batches])]
-    if isinstance(parse(mode.weight), BlockFormat):
-        lacking = [each for each in lacking if not each.endswith(("NaN", "inf"))]  # weights of blocks are finite
+    if isinstance(parse(mode.weight), BlockFormat) or element(mode.weight).encoding == "integer":
+        lacking = [each for each in lacking if not each.endswith(("NaN", "inf"))]  # these weights are finite
     lacking += [f"activation {each}" for each in _missing(mode.activation, [cases.a[..., row:] for cases in batches])]
     index = pe.modes.index(mode)
     lacking += [f"after {other.name}" for before, other in enumerate(pe.modes) if (before, index) not in switches]
