@@ -30,7 +30,7 @@ def exact(a: NDArray[np.integer]) -> NDArray[np.int64]:
     a = a.astype(np.int64)
     a = np.concatenate([a, np.zeros((*a.shape[:-1], -a.shape[-1] % TABLE), np.int64)], axis=-1)
     first, second, third, last = (a[..., lane::TABLE, None] for lane in range(TABLE))
-    signs = 1 - 2 * (np.arange(1 << TABLE - 1)[:, None] >> np.arange(TABLE - 1) & 1)
+    signs: NDArray[np.int64] = 1 - 2 * (np.arange(1 << TABLE - 1)[:, None] >> np.arange(TABLE - 1) & 1)
     return last + third * signs[:, 2] + second * signs[:, 1] + first * signs[:, 0]
 
 

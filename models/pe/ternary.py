@@ -55,7 +55,9 @@ class Ternary(IntegerPE):
     def modes(self) -> tuple[Mode, ...]:
         """The only mode."""
         steps = trits.DIGITS if self.packed else 1
-        return tuple(Mode(weight, self.activation, interval, steps=steps) for weight, interval in self.weight_modes.items())
+        return tuple(
+            Mode(weight, self.activation, interval, steps=steps) for weight, interval in self.weight_modes.items()
+        )
 
     def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.uint8]:
         """Return weights as the scratchpad stores them.

@@ -7,9 +7,9 @@ missing room. A pair of digits takes 3 bits, p and c:
     p is not 10         digits p and 0c
     p is 10             digits 1 or -1 (if c is 0) and -1
 
-which is every pair but 0 and -1. Of a byte h h h l l l m m the first three digits are in l l l m m, unless l l l is 101,
-which no three digits are: then they are in h h h m m, and the last two are 0 and -1, else the pair h h h. Of three
-digits p p c m m
+which is every pair but 0 and -1. Of a byte h h h l l l m m the first three digits are in l l l m m, and the last two
+are the pair h h h; if l l l is 101, which it never is for three digits, those are in h h h m m, and the last two are 0
+and -1. Of three digits p p c m m
 
     m m is 10           the first is p, the others are 1 or -1 (if c is 0) and -1
     p p is 10           the first is m m, the others are 0 and -1

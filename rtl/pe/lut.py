@@ -12,8 +12,7 @@ and 5.1.
 
 from __future__ import annotations
 
-from functools import partial, reduce
-from operator import or_
+from functools import partial
 
 from amaranth.hdl import Array, Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
@@ -22,9 +21,10 @@ from ...models.formats import scalar
 from ...models.pe import Lut
 from ...models.pe.fixed import fixed_point
 from ...models.pe.integer import IntegerPE
-from ...models.pe.lut import TABLE
+from ...models.pe.quantized_tables import TABLE
 from ..rounding import delay
 from . import integer, quantized_tables
+from .quantized_tables import select, whole
 from .stations import Stations, row_ports
 from .sums import Term
 
@@ -102,11 +102,7 @@ class PrepareRow(wiring.Component):
 
 def table(a: list[Value]) -> tuple[list[Value], Value]:
     """Return the entries of the table of four activations and whether they are even, see `tables`."""
-    high, low = (a[3] + a[2], a[3] - a[2]), (a[0] + a[1], a[1] - a[0])
-    entries = []
-    for index in range(1 << TABLE - 1):
-        one, other = high[index >> 2], low[(index ^ index >> 1) & 1]
-        entries.append((one - other if index >> 1 & 1 else one + other) >> 1)
+    entries = [each >> 1 for each in whole(a)]
     return entries, ~Cat(each[0] for each in a).xor()
 
 
@@ -120,12 +116,6 @@ def terms(pe: Lut, row: Value, column: Value, mode: Value) -> list[Term]:
             entry = select(table.entries, Cat(selection))
             found.append(Term(entry ^ negative.replicate(len(entry)), negative & table.even, plane))
     return found
-
-
-def select(entries: data.View, index: Value) -> Value:
-    """Return the bits of an entry."""
-    codes = [Value.cast(entry).as_unsigned() for entry in entries]
-    return reduce(or_, (code & (index == place).replicate(len(code)) for place, code in enumerate(codes)))
 
 
 class Finish(integer.Finish):

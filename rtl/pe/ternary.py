@@ -1,6 +1,9 @@
 """Ternary weights as a circuit: add, subtract or skip. Its arithmetic is `dyad.models.pe.ternary`.
 
-Packed weights are unpacked once for a column. PLACEHOLDER
+Packed weights are unpacked once for a column. Four lanes of that take 1521 um2 and 1.7 ns in sky130_fd_sc_hd (Yosys
+0.70 + ABC, 4 ns, inputs registered), where 2-bit codes take 260. Digits of base 3 would take 4138 and 4.2 ns as a
+fraction that is multiplied by 3 for each of them, 5160 and 2.8 ns as a table. A cell of four lanes in turn shrinks from
+4263 um2 to 3666, because no weight is -2.
 """
 
 from __future__ import annotations

@@ -82,8 +82,8 @@ class Driver:
         index = cycle + (steps * mode.interval)[segment]
         step, (plane, phase) = index // mode.interval, divmod(index % mode.interval, mode.phases)
         number = np.full_like(index, self.pe.modes.index(mode))
-        word, within = divmod(step, mode.steps)
-        phase += within
+        place, within = divmod(step, mode.steps)
+        phase = phase + within
         fields = (np.ones_like(index), 0), (index == 0, 1), (cycle == -1, 2), (number, 3), (plane, 7), (phase, 10)
         stimulus["step"][clock, 0] = sum(field.astype(np.int64) << bit for field, bit in fields)
         lanes, packing = self.pe.lanes, mode.packing
@@ -91,7 +91,7 @@ class Driver:
         stimulus["activations"][clock] = a[segment, :, mode.row_header + step].reshape(len(clock), -1)
         planes = self.pe.planes(cases.q, mode).swapaxes(2, 3)
         words = join(planes, self.pe.plane_bits // packing, packing).reshape(*planes.shape[:3], -1, lanes)
-        stimulus["weights"][clock] = words[plane, segment, :, mode.column_header + word].reshape(len(clock), -1)
+        stimulus["weights"][clock] = words[plane, segment, :, mode.column_header + place].reshape(len(clock), -1)
         for word in range(mode.header):
             at = ends - steps * mode.interval - mode.header + word
             stimulus["step"][at, 0] = HEADER | self.pe.modes.index(mode) << 3 | word << 7
