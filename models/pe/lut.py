@@ -12,6 +12,8 @@ negated, and a cell complements entries, which takes no wider number than they a
 
 Tables of floats may be rounded to a few bits, as the paper's are: see `quantized_tables`. Products are then no longer
 exact, but their sums are.
+
+Binary weights, -1 and 1, are a plane as it is: twice a weight of one bit, less the sum of the activations.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ class Lut(IntegerPE):
     Parameters
     ----------
     lanes : a multiple of 4.
-    weight_bits : bits of the widest weights: 1, 2 or 4, or any number up to 8 if serial.
+    weight_bits : bits of the widest weights: 1, 2 or 4, or any number up to 8 if serial; with 1 also binary ones.
     serial : whether a cell looks up one plane of the weights in a cycle, so that narrower weights take fewer cycles;
         else it looks up all `weight_bits` planes at once.
     table_bits : bits of an entry of quantized tables, 2..16, for activations that are floats; 0 keeps tables exact.
@@ -90,9 +92,10 @@ class Lut(IntegerPE):
 
     @property
     def weight_modes(self) -> dict[str, int]:
-        """Formats of weights, and the cycles that a step takes with each."""
+        """Formats of weights, and the cycles that a step takes with each; binary ones if there is but one plane."""
+        binary = {"binary": 1} if self.weight_bits == 1 else {}
         widths = range(1, self.weight_bits + 1) if self.serial else [self.weight_bits]
-        return {f"{kind}{bits}": bits if self.serial else 1 for bits in widths for kind in ("int", "uint")}
+        return {f"{kind}{bits}": bits if self.serial else 1 for bits in widths for kind in ("int", "uint")} | binary
 
     @property
     def prepare_latency(self) -> int:
@@ -124,17 +127,35 @@ class Lut(IntegerPE):
 
     def dot(self, a: NDArray[np.integer], q: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
         """Return the sums of a segment, exact up to the rounding of tables. a : [..., M, k]; q : [..., k, N]."""
+        products = self._products(a, q, mode)
+        # Codes 0 and 1 stand for -1 and 1.
+        return 2 * products - self.prepare(a, mode)[..., None] if is_binary(mode) else products
+
+    def finish(
+        self,
+        sums: NDArray[np.int64],
+        activation_sums: NDArray[np.int64],
+        zero_points: NDArray[np.integer] | None,
+        scales: NDArray[np.floating] | None,
+        total: NDArray[np.int32] | NDArray[np.float32],
+        mode: Mode,
+    ) -> NDArray[np.int32] | NDArray[np.float32]:
+        """Return the totals after one more segment, see `IntegerPE.finish`; binary weights have no zero points."""
+        return super().finish(sums, activation_sums, None if is_binary(mode) else zero_points, scales, total, mode)
+
+    def _products(self, a: NDArray[np.integer], q: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
+        """Return the sums of a segment, of weights as the numbers that they are given as."""
         if not self.table_bits:
             return super().dot(a, q, mode)
         tables, bits = self.tables(a), scalar(mode.weight).bits
-        lacking = np.full((*q.shape[:-2], -q.shape[-2] % TABLE, q.shape[-1]), _minimum(mode))
+        lacking = np.full((*q.shape[:-2], -q.shape[-2] % TABLE, q.shape[-1]), minimum(mode))
         codes = self.stored(np.concatenate([q, lacking], axis=-2), mode)
         chosen = quantized_tables.selections(codes, bits)
         # One product for each of the eight entries: at most one of them counts in a plane.
         planes = exact.matmul(np.moveaxis(tables, -1, -3), np.moveaxis(chosen, -2, -3)).sum(axis=-3)
         # Planes of -1 and +1 are 2 (q - minimum) - (2^bits - 1).
         total = tables[..., 0].sum(axis=-1)[..., None]
-        return (planes + ((1 << bits) - 1) * total) // 2 + _minimum(mode) * total
+        return (planes + ((1 << bits) - 1) * total) // 2 + minimum(mode) * total
 
     def stored(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
         """Return the code of weights [..., K, N], K a multiple of 4, as the cells look them up.
@@ -142,7 +163,7 @@ class Lut(IntegerPE):
         A bit says of each plane: in the first three lanes of a table whether the activation is added with the other
         sign than that of the fourth, in the fourth whether that is negative.
         """
-        codes = numbers - _minimum(mode)
+        codes = numbers - minimum(mode)
         tables = codes.reshape(*codes.shape[:-2], codes.shape[-2] // TABLE, TABLE, codes.shape[-1])
         fourth = tables[..., TABLE - 1 :, :]
         mask = (1 << scalar(mode.weight).bits) - 1
@@ -153,8 +174,14 @@ class Lut(IntegerPE):
         tables = codes.astype(np.int64).reshape(*codes.shape[:-2], codes.shape[-2] // TABLE, TABLE, codes.shape[-1])
         fourth = tables[..., TABLE - 1 :, :] ^ (1 << scalar(mode.weight).bits) - 1
         numbers = np.concatenate([tables[..., : TABLE - 1, :] ^ fourth, fourth], axis=-2).reshape(codes.shape)
-        return numbers + _minimum(mode)
+        return numbers + minimum(mode)
 
 
-def _minimum(mode: Mode) -> int:
-    return int(scalar(mode.weight).minimum)
+def is_binary(mode: Mode) -> bool:
+    """Return whether weights are -1 and 1, given as codes 0 and 1."""
+    return mode.weight == "binary"
+
+
+def minimum(mode: Mode) -> int:
+    """Return the least number that a weight is given as."""
+    return 0 if is_binary(mode) else int(scalar(mode.weight).minimum)

@@ -8,7 +8,8 @@ entry is then one, too.
 
 A cell adds up entries exactly, so that the products of a table with weights of b bits, with or without zero point, err
 by no more than (2^b - 1) 2^(e - 1), which is 0 where e is, and at most (2^b - 1) S / (2^t - 1): each plane of value 2^i
-is off by half an entry's error, and so is the sum of the activations, which counts 2^b - 1 times. That sum is the
+is off by half an entry's error, and so is the sum of the activations, which counts 2^b - 1 times. (Binary weights, of
+which a plane is all there is, err by as much.) That sum is the
 tables' own, not that of the exact activations: weights that equal the zero point then come to 0 whatever was rounded,
 and sums of planes and of activations remain both even or both odd.
 """

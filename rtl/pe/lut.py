@@ -21,10 +21,11 @@ from ...models.formats import scalar
 from ...models.pe import Lut
 from ...models.pe.fixed import fixed_point
 from ...models.pe.integer import IntegerPE
+from ...models.pe.lut import minimum
 from ...models.pe.quantized_tables import TABLE
 from ..rounding import delay
 from . import integer, quantized_tables
-from .quantized_tables import select, whole
+from .quantized_tables import less_zero_point, select, whole
 from .stations import Stations, row_ports
 from .sums import Term
 
@@ -134,6 +135,6 @@ class Finish(integer.Finish):
         """Return the sum of products, less the zero point times the sum of activations."""
         total, odd = self.activation_sum.total, self.activation_sum.odd
         half = (total + odd) >> 1
-        widths = [(scalar(mode.weight).bits, scalar(mode.weight).signed) for mode in self._pe.modes]
+        widths = [(scalar(mode.weight).bits, minimum(mode) < 0) for mode in self._pe.modes]
         highest = Array(odd << bits - 1 if sign else half << bits for bits, sign in widths)[self.mode]
-        return self.accumulated() - half + highest - self.zero_point * total
+        return less_zero_point(self._pe, self, self.accumulated() - half + highest)

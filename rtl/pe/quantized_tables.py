@@ -20,12 +20,14 @@ from __future__ import annotations
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Array, Cat, Const, Module, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
 from ...models.formats import scalar
 from ...models.pe import Lut
 from ...models.pe.fixed import fixed_point
+from ...models.pe.integer import IntegerPE
+from ...models.pe.lut import is_binary, minimum
 from ...models.pe.quantized_tables import TABLE, largest_entry, widest
 from ..rounding import delay, normalize, shift_right
 from . import integer
@@ -174,6 +176,15 @@ class Finish(integer.Finish):
     def corrected(self) -> Value:
         """Return the sum of products, less the zero point times the sum of activations."""
         total = self.activation_sum.total
-        widths = [(scalar(mode.weight).bits, scalar(mode.weight).signed) for mode in self._pe.modes]
+        widths = [(scalar(mode.weight).bits, minimum(mode) < 0) for mode in self._pe.modes]
         lowest = Array(Const(0) if sign else total << bits - 1 for bits, sign in widths)[self.mode]
-        return ((self.accumulated() - total) >> 1) + lowest - self.zero_point * total
+        return less_zero_point(self._pe, self, ((self.accumulated() - total) >> 1) + lowest)
+
+
+def less_zero_point(pe: IntegerPE, finish: integer.Finish, products: Value) -> Value:
+    """Return a sum of products less the zero point times the sum of activations.
+
+    Binary weights of -1 and 1 are twice their codes, less 1.
+    """
+    binary = Array(int(is_binary(mode)) for mode in pe.modes)[finish.mode]
+    return (products << binary) - Mux(binary, 1, finish.zero_point) * finish.activation_sum.total

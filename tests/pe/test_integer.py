@@ -29,7 +29,7 @@ MODES = [(pe, mode) for pe in ALL for mode in pe.modes]
 @pytest.mark.parametrize(("pe", "mode"), MODES, ids=lambda value: value.name)
 def test_planes_put_the_weights_together_again(pe, mode):
     element = scalar(mode.weight)
-    q = np.arange(int(element.minimum), int(element.maximum) + 1)
+    q = np.arange(2) if mode.weight == "binary" else np.arange(int(element.minimum), int(element.maximum) + 1)
     weights = np.stack([np.repeat(q, pe.lanes), np.resize(q, len(q) * pe.lanes)], axis=-1)
     planes = pe.planes(weights, mode)
     words = -(-len(q) // mode.steps)
