@@ -41,7 +41,7 @@ class ChipMemory(wiring.Component):
 
         address = Signal(exact_log2(self._size))
         left = Signal(24)  # beats of the burst that are still to move
-        delay = Signal(range(overhead + 1))
+        delay = Signal(range(max(overhead, 1) + 1))
         write, moving, moved = Signal(), Signal(), Signal()
         m.d.comb += [
             moving.eq((left != 0) & (delay == 0)),
@@ -77,7 +77,7 @@ class ChipMemory(wiring.Component):
                 read.word_select(lane, 8).eq(reader.data),
             ]
 
-        arrived, start = Signal(), Signal.like(place)
+        arrived, start = Signal(), Signal(max(shift, 1))
         m.d.sync += [arrived.eq(moving & ~write), start.eq((beat - place)[:shift])]
         valid: Value = arrived
         beats: Value = rotate(m, read, 8, start, "read")
