@@ -40,7 +40,7 @@ install: .venv/installed
 		echo "$(PYTHON) cannot make virtual environments: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing dyad and what it needs into .venv"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,synthesis,formal]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,synthesis,formal,boards]'
 	@touch $@
 
 # mypy takes the package's name from its folder, which may have any name here.

@@ -141,13 +141,15 @@ class Dialogue:
         """Stop whatever runs; memory and instructions stay as they are."""
         yield from self._request(Command.RESET)
 
-    def _request(self, *request: int | bytes, expected: int = 0) -> Steps[bytes]:
+    def _request(
+        self, command: Command, address: int = 0, length: int = 0, data: bytes = b"", expected: int = 0
+    ) -> Steps[bytes]:
         if not self._known:
             yield from self.identify()
-        return (yield from self._ask(*request, expected=expected))
+        return (yield from self._ask(command, address, length, data, expected))
 
     def _ask(
-        self, command: int, address: int = 0, length: int = 0, data: bytes = b"", expected: int = 0
+        self, command: Command, address: int = 0, length: int = 0, data: bytes = b"", expected: int = 0
     ) -> Steps[bytes]:
         """Send a request until its answer comes; return the answer's data.
 
@@ -168,11 +170,11 @@ class Dialogue:
                 break
         else:
             self._known = False  # nor does anybody know whether the request was done
-            raise LinkError(f"no answer to {Command(command).name} in {self._tries} tries")
+            raise LinkError(f"no answer to {command.name} in {self._tries} tries")
         if answer.status != Status.DONE:
             names = {status.value: status.name for status in Status}
             self._known = self._known and answer.status != Status.ORDER
-            what = f"{Command(command).name} of {length} at {address:#x}"
+            what = f"{command.name} of {length} at {address:#x}"
             raise LinkError(f"{what} is answered with {names.get(answer.status, answer.status)}")
         return answer.data
 

@@ -1,4 +1,6 @@
-"""A host: loads a program and tensors into a system, runs it, reads results; over any line that carries bytes::
+"""A host: loads a program and tensors into a system, runs it, reads results; over any line that carries bytes.
+
+With a board on a serial port::
 
 host = Host(System(accelerator.load("ulx3s")))
 with SerialLine("/dev/ttyUSB0", 1_000_000) as line:

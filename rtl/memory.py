@@ -90,7 +90,7 @@ class ChipMemory(wiring.Component):
 
 
 def rotate(m: Module, value: Value, element: int, amount: Value, name: str) -> Value:
-    """Return `value` with its elements of `element` bits moved up by `amount` places, those at the top to the bottom."""
+    """Return `value` with its elements of `element` bits moved up by `amount` places, the top ones to the bottom."""
     for stage, bit in enumerate(amount):
         moved = Signal(len(value), name=f"{name}_{stage}")
         m.d.comb += moved.eq(Mux(bit, value.rotate_left(element << stage), value))

@@ -37,7 +37,8 @@ class Sequence(wiring.Component):
 
     Ports
     -----
-    write : `enable` in; `address` in, a byte at a multiple of a beat; `data` in, a beat; `mask` in, a bit for each byte.
+    write : `enable` in; `address` in, a byte at a multiple of a beat; `data` in, a beat; `mask` in, a bit for each of
+        its bytes.
     run : `RunSignature`.
     instructions : out, stream of instructions.
     idle : in; the engine's.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import Counter
 
 import cocotb
 from cocotb.clock import Clock
@@ -116,7 +117,8 @@ async def transfers(dut) -> None:
     host, system = await start(dut), exchange.inputs["system"]
     rng = random.Random(exchange.seed)
     beat = system.accelerator.memory.bytes_per_cycle
-    memory, kinds = bytearray(system.memory_bytes), {}
+    memory = bytearray(system.memory_bytes)
+    kinds: Counter[str] = Counter()
     assert await host.write(0, bytes(memory)) == Status.DONE
     for _ in range(exchange.inputs["count"]):
         length = rng.choice([0, 1, beat - 1, beat, beat + 1, rng.randrange(1, 40 * beat)])
@@ -136,7 +138,7 @@ async def transfers(dut) -> None:
             status, data = await host.read(address, length)
             assert status == expected
             assert data == (memory[address : address + length] if expected == Status.DONE else b"")
-        kinds[expected.name] = kinds.get(expected.name, 0) + 1
+        kinds[expected.name] += 1
 
     # Streams that are too short or too long, and commands that are none.
     base = 8 * beat

@@ -74,7 +74,7 @@ class BitNoise:
         return [bit ^ (index == place) for index, bit in enumerate(bits)]
 
     def octets(self, octets: bytes) -> bytes:
-        """Return what becomes of octets that travel as bits of their own, 8 each: a line without start and stop bits."""
+        """Return what becomes of octets that travel as 8 bits each, without start and stop bits."""
         if not octets:
             return b""
         bits = self.request([octet >> index & 1 for octet in octets for index in range(8)])

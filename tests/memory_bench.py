@@ -32,7 +32,7 @@ async def bursts(dut) -> None:
         signal.value = 0
     memory, known = bytearray(size), [False] * size
     expected: deque[tuple[int, bytes, list[bool]]] = deque()  # cycle, bytes and which are known, of beats to come
-    beats: deque[tuple[int | None, int, int, int]] = deque()  # cycle, address, data and mask of beats to write
+    beats: deque[tuple[int, int, int, int]] = deque()  # cycle, address, data and mask of beats to write
     offered, ready_at = None, 0
     left = inputs["count"]
     cycle = came = waited = 0
@@ -59,9 +59,9 @@ async def bursts(dut) -> None:
             waited += 1
             assert stalls or cycle < ready_at, f"cycle {cycle}: not accepted, from {ready_at} on it must be"
         if int(read["valid"].value):
-            due, values, certain = expected.popleft()
+            moment, values, certain = expected.popleft()
             came += 1
-            assert stalls or due == cycle, f"cycle {cycle}: a beat that is due in {due}"
+            assert stalls or moment == cycle, f"cycle {cycle}: a beat that is due in {moment}"
             found = int(read["data"].value).to_bytes(beat, "little")
             assert all(a == b for a, b, sure in zip(found, values, certain, strict=True) if sure), f"cycle {cycle}"
         elif expected and not stalls:

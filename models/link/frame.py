@@ -12,7 +12,7 @@ FLAG, ESCAPE, FLIP = 0x7E, 0x7D, 0x20
 """Octets that mean something: start and end of a frame; the next octet is another one, exclusive-or `FLIP`."""
 
 POLYNOMIAL = 0xEDB88320
-"""x^32 + x^26 + x^23 + x^22 + x^16 + x^12 + x^11 + x^10 + x^8 + x^7 + x^5 + x^4 + x^2 + x + 1, lowest power in bit 31."""
+"""Of the CRC, without x^32, x^0 in bit 31: 26, 23, 22, 16, 12, 11, 10, 8, 7, 5, 4, 2, 1 and 0 are its other powers."""
 
 ONES = 0xFFFFFFFF
 """What the register of the CRC starts from, and what is added to it at the end."""

@@ -9,8 +9,8 @@
 | `STATUS` | | | | 1 while a program runs, else 0 (1), cycles of the run (4) |
 | `RESET` | | | | |
 
-A request is `sequence` (1), `command` (1), `address` (4), `length` (2), data. An answer is `sequence` (1), `command` plus
-128 (1), `status` (1), data if the status is `DONE`.
+A request is `sequence` (1), `command` (1), `address` (4), `length` (2), data. An answer is `sequence` (1), `command`
+plus 128 (1), `status` (1), data if the status is `DONE`.
 
 **Numbers.** A request has the number after that of the one before, modulo 256, or the same number if it is the same
 request once more. Any other number is answered with `ORDER`, and nothing is done. `IDENTIFY` may have any number, from
@@ -78,7 +78,8 @@ class Request(NamedTuple):
     @classmethod
     def decode(cls, body: bytes) -> Request:
         """Return the request in a body of at least `HEADER.size` bytes."""
-        return cls(*HEADER.unpack_from(body), body[HEADER.size :])
+        sequence, command, address, length = HEADER.unpack_from(body)
+        return cls(sequence, command, address, length, body[HEADER.size :])
 
 
 class Answer(NamedTuple):

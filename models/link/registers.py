@@ -1,9 +1,9 @@
 """The registers of a system on a bus: the same commands as over a serial line, with a stream for the data.
 
 Each register has 32 bits; register i is at byte 4 i. A command starts when it is written: `WRITE` takes `length` bytes
-from the incoming stream, in whole beats, the last of which is marked; `READ` gives as many on the outgoing stream; `RUN`
-takes the first instruction for the address and their number for the length; `RESET` ends everything, a transfer too.
-Addresses of data are multiples of a beat.
+from the incoming stream, in whole beats, the last of which is marked; `READ` gives as many on the outgoing stream;
+`RUN` takes the first instruction for the address and their number for the length; `RESET` ends everything, a transfer
+too. Addresses of data are multiples of a beat.
 """
 
 from __future__ import annotations

@@ -113,10 +113,10 @@ class UartTransmitter(wiring.Component):
         bits = Signal(10, init=0x3FF)
         left, timer = Signal(range(11)), Signal(range(self._divisor))
         m.d.comb += [self.octets.ready.eq(left == 0), self.tx.eq(bits[0])]
-        with m.If(left == 0), m.If(self.octets.valid):
+        with m.If(self.octets.valid & self.octets.ready):
             m.d.sync += [bits.eq(Cat(0, self.octets.payload, 1)), left.eq(10), timer.eq(self._divisor - 1)]
-        with m.Elif(timer == 0):
-            m.d.sync += [bits.eq(Cat(bits[1:], 1)), left.eq(left - 1), timer.eq(self._divisor - 1)]
-        with m.Else():
+        with m.Elif(timer != 0):
             m.d.sync += timer.eq(timer - 1)
+        with m.Elif(left != 0):
+            m.d.sync += [bits.eq(Cat(bits[1:], 1)), left.eq(left - 1), timer.eq(self._divisor - 1)]
         return m
