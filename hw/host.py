@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.errors import InputError
+from ..models.link.device import Device
 from ..models.program.isa import INSTRUCTION_BYTES, Instruction, encode
 from ..models.program.program import Program
 from ..models.system import PROGRAM, System
@@ -131,6 +132,28 @@ def _pieces(instructions: Sequence[Instruction], most: int) -> Iterator[Sequence
         yield instructions[:cut]
         instructions = instructions[cut:]
     yield instructions
+
+
+class GoldenLine:
+    """A line to a system that is golden arithmetic: no board and no simulation, but every byte of the link.
+
+    Parameters
+    ----------
+    device : the system.
+    """
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._came = b""
+
+    def send(self, octets: bytes) -> None:
+        """Send `octets`; the answer is there at once."""
+        self._came += self._device.feed(octets)
+
+    def receive(self, patience: int) -> bytes:
+        """Return what has come."""
+        came, self._came = self._came, b""
+        return came
 
 
 class SerialLine:

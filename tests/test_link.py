@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import zlib
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dyad.hw.dialogue import Dialogue, LinkError, drive
-from dyad.hw.host import Host, _pieces
+from dyad.hw.host import GoldenLine, Host, SerialLine, _pieces
 from dyad.models import accelerator
 from dyad.models.errors import InputError
 from dyad.models.link.device import Device
@@ -31,19 +32,18 @@ SYSTEM = System(TINY, memory_bytes=4096, instructions=16)
 bodies = st.binary(min_size=3, max_size=60) | st.lists(st.sampled_from([FLAG, ESCAPE, 0x5E, 0]), min_size=3).map(bytes)
 
 
-class Wire:
+class Wire(GoldenLine):
     """A line to a golden device, whose octets noise may change on the way."""
 
-    def __init__(self, device: Device, noise=lambda octets: octets, back=lambda octets: octets) -> None:
-        self.device, self.noise, self.back = device, noise, back
-        self.came = b""
+    def __init__(self, device: Device, there=lambda octets: octets, back=lambda octets: octets) -> None:
+        super().__init__(device)
+        self.there, self.back = there, back
 
     def send(self, octets: bytes) -> None:
-        self.came += self.back(self.device.feed(self.noise(octets)))
+        super().send(self.there(octets))
 
     def receive(self, patience: int) -> bytes:
-        came, self.came = self.came, b""
-        return came
+        return self.back(super().receive(patience))
 
 
 class Chatter:
@@ -206,13 +206,13 @@ def test_no_answer_is_an_error_and_the_next_request_starts_anew() -> None:
     wire = Wire(device)
     link = Dialogue(SYSTEM, tries=3)
     drive(wire, link.write(5, b"hello"))
-    wire.noise = lambda octets: b""
+    wire.there = lambda octets: b""
     with pytest.raises(LinkError, match="no answer to READ in 3 tries"):
         drive(wire, link.read(5, 5))
     assert link.retries == 2
-    wire.noise = lambda octets: octets
+    wire.there = lambda octets: octets
     assert drive(wire, link.read(5, 5)) == b"hello"
-    wire.device = Device(SYSTEM)  # somebody has switched it off and on
+    wire = Wire(Device(SYSTEM))  # somebody has switched it off and on
     with pytest.raises(LinkError, match="READ of 5 at 0x5 is answered with ORDER"):
         drive(wire, link.read(5, 5))
     assert drive(wire, link.read(5, 5)) == bytes(5)
@@ -300,3 +300,17 @@ def test_answers_and_requests_keep_their_fields() -> None:
     answer = Answer(5, Command.WRITE, Status.DONE, b"data")
     assert Answer.decode(answer.encode()) == answer
     assert Answer.decode(request.encode()) is None and Answer.decode(b"\0\x80") is None
+
+
+def test_a_serial_port_carries_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    with SerialLine("loop://", 1_000_000) as line:
+        line.send(b"echo")
+        assert line.receive(10) == b"echo"
+        assert line.receive(1) == b""
+        with pytest.raises(LinkError, match="no answer to IDENTIFY in 2 tries"):  # an echo is no answer
+            drive(line, Dialogue(SYSTEM, tries=2).status())
+    with pytest.raises(LinkError, match="cannot open /dev/nowhere"):
+        SerialLine("/dev/nowhere", 1_000_000)
+    monkeypatch.setitem(sys.modules, "serial", None)
+    with pytest.raises(InputError, match=r'pyserial is not installed; get it with pip install "dyad\[boards\]"'):
+        SerialLine("loop://", 1_000_000)

@@ -68,7 +68,7 @@ def test_no_python_file_beside_the_package_at_the_root():
     assert [path.name for path in ROOT.glob("*.py")] == ["__init__.py"]
 
 
-@pytest.mark.parametrize("suffix", ["onnx", "yaml", "json", "csv", "svg", "npz"])
+@pytest.mark.parametrize("suffix", ["onnx", "yaml", "json", "csv", "svg", "npz", "v"])
 def test_data_files_are_in_the_package(suffix):
     patterns = [
         f"{package.removeprefix('dyad').replace('.', '/').lstrip('/')}/{pattern}"

@@ -10,6 +10,7 @@ import pytest
 
 from dyad.hw.pins import CYCLE
 from dyad.hw.simulate import run
+from dyad.hw.synthesis.ecp5 import Ecp5Netlist
 from dyad.models import accelerator
 from dyad.models.link.device import Device
 from dyad.models.link.frame import ESCAPE, FLAG, LARGEST_DATA, frame
@@ -152,12 +153,17 @@ def test_ten_thousand_requests_over_a_bad_line_are_right_or_an_error() -> None:
     noisy(10_000, seed=2)
 
 
-def classify(machine: accelerator.Accelerator, images: int, rate: float = 0.0) -> None:
+def classify(machine: accelerator.Accelerator, images: int, rate: float = 0.0, gates: bool = False) -> None:
     """Images go through the pins into a network on the system, and what comes back is what the golden network says."""
     system = System(machine, memory_bytes=16384, instructions=256)
     inputs, network = digits_programs(system, images)
     inputs |= {"system": system, "divisor": 4, "rate": rate}
-    found = run(SerialSystem(system, 4), f"serial_{machine.name}", BENCH, inputs, testcase="program")
+    name = f"serial_{machine.name}"
+    if gates:
+        circuit = Ecp5Netlist(SerialSystem(system, 4), name)
+        found = run(circuit, f"{name}_gates", BENCH, inputs, testcase="program", sources=circuit.sources)
+    else:
+        found = run(SerialSystem(system, 4), name, BENCH, inputs, testcase="program")
     same_as_golden(network, inputs, found["runs"])
     assert (found["retries"] > 0) == (rate > 0)
 
@@ -169,4 +175,9 @@ def test_a_digit_is_classified_through_the_pins() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.0, 0.2])
 def test_ten_digits_are_classified_through_the_pins(rate: float) -> None:
-    classify(TINY, 10, rate)
+    classify(accelerator.load("ulx3s"), 10, rate)
+
+
+@pytest.mark.slow
+def test_a_digit_is_classified_through_the_pins_of_the_netlist() -> None:
+    classify(accelerator.load("ulx3s"), 1, gates=True)
