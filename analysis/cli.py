@@ -10,6 +10,7 @@ from importlib import metadata
 from cyclopts import App, CycloptsError
 
 from ..models.errors import InputError
+from .commands.bitstream import bitstream
 from .commands.characterize import characterize
 from .commands.crosscheck import crosscheck
 from .commands.demo import demo
@@ -26,7 +27,7 @@ app = App(
     help="Co-design of mixed-precision neural-network accelerators: value, circuit, cost and schedule.",
     version=lambda: metadata.version("dyad"),
 )
-for command in (characterize, crosscheck, demo, doctor, formats, pes, simulate, synth, verify, verilog):
+for command in (bitstream, characterize, crosscheck, demo, doctor, formats, pes, simulate, synth, verify, verilog):
     app.command(command)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..models.errors import InputError
@@ -35,17 +37,28 @@ def write(path: Path, text: str | Iterable[str]) -> None:
     ------
     InputError : if nothing can be written there.
     """
+    with _replaced(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.writelines([text] if isinstance(text, str) else text)
+
+
+def copy(source: Path, path: Path) -> None:
+    """Copy a file in one step, see `write`."""
+    with _replaced(path) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """Give a temporary file in whose place `path` is put at the end, if nothing fails."""
     if not path.name:
         raise InputError(f"cannot write {path}: Is a directory")
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        file = temporary.open("w", encoding="utf-8")
         try:
-            with file:
-                file.writelines([text] if isinstance(text, str) else text)
+            yield temporary
             temporary.replace(path)
         except BaseException:
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from None

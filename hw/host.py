@@ -2,11 +2,11 @@
 
 With a board on a serial port::
 
-host = Host(System(accelerator.load("ulx3s")))
-with SerialLine("/dev/ttyUSB0", 1_000_000) as line:
-    drive(line, host.load(program, program.memory(network.layers)))
-    cycles = drive(line, host.run(images))
-    logits = drive(line, host.results())
+    host = Host(System(accelerator.load("ulx3s")))
+    with SerialLine("/dev/ttyUSB0", 1_000_000) as line:
+        drive(line, host.load(program, program.memory(network.layers)))
+        cycles = drive(line, host.run(images))
+        logits = drive(line, host.results())
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def verified(monkeypatch):
 
     asked, failures = [], []
 
-    def run(pe_name, seed, waves, lanes):
+    def run(pe_name, seed, waves, lanes, library):
         asked.append((pe_name, seed, waves))
         return [ROW | {"pe": pe_name, "failures": len(failures), "examples": failures}]
 
