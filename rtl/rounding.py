@@ -65,10 +65,10 @@ def normalize(m: Module, word: Value, fill: Value | int = 0) -> tuple[Signal, Si
     return word, places
 
 
-def delay(m: Module, value: Value, cycles: int) -> Value:
-    """Return `value` as it was some cycles ago."""
+def delay(m: Module, value: Value, cycles: int, reset_less: bool = False) -> Value:
+    """Return `value` as it was some cycles ago, or 0 if a reset came since, unless `reset_less`."""
     for _ in range(cycles):
-        held = Signal(value.shape())
+        held = Signal(value.shape(), reset_less=reset_less)
         m.d.sync += held.eq(value)
         value = held
     return value

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dyad.analysis import cli
 from dyad.hw.synthesis import fpga, liberty, process, rivals, yosys
-from dyad.hw.synthesis.baselines import LookUpAccumulate, LookUpTable, MultiplyAccumulate
+from dyad.hw.synthesis.baselines import LookUpAccumulate, LookUpTable, MultiplyAccumulate, PositMultiplyAccumulate
 from dyad.hw.synthesis.boolean import truth
 from dyad.hw.synthesis.cells import FALL, RISE, Table
 from dyad.hw.synthesis.library import Library
@@ -25,6 +25,7 @@ from dyad.hw.synthesis.rivals import ECP5, SKY130_UM2
 from dyad.hw.synthesis.timing import longest_path
 from dyad.models import pe
 from dyad.models.errors import InputError
+from dyad.models.formats import scalar
 from dyad.models.pe.words import join
 from dyad.tests import cells
 from dyad.tests.adder import Adder
@@ -473,6 +474,29 @@ def test_frame_of_the_comparison_looks_up():
     # Each plane is a number of 9 bits whose sign counts as 2^8; products are as `dyad.rtl.pe.lut.Finish` has them.
     expected = (a * (q + 8)).sum(axis=1) - 15 * halves + 15 * 256
     assert shown[:40] == expected.tolist()
+
+
+@pytest.mark.parametrize("name", ["posit(8,0)", "posit(4,1)", "e2m1"])
+def test_frame_of_the_comparison_sums_exactly(name):
+    random = np.random.default_rng(3)
+    format = scalar(name)
+    a, b = random.integers(0, 1 << format.bits, (2, 400))
+    values, nar = format.values(), np.zeros(1 << format.bits, bool)
+    if format.nan is not None:
+        nar[format.nan] = True
+        a[nar[a]], b[nar[b]] = 0, 0
+        a[random.random(400) < 0.02], b[random.random(400) < 0.02] = format.nan, format.nan
+    least = values[values > 0].min()
+    integers = np.where(nar, 0, np.nan_to_num(values) / least).astype(np.int64)
+    inputs = {"a": a, "b": b, "first": np.arange(400) % 9 == 0}
+    both = padded(inputs, 3)
+    sums = run(PositMultiplyAccumulate(name, 9), 403, both, "quire")[3:]
+    flags = run(PositMultiplyAccumulate(name, 9), 403, both, "nar")[3:]
+    for index in range(400):
+        start = index - index % 9
+        assert flags[index] == (nar[a] | nar[b])[start : index + 1].any()
+        assert flags[index] or sums[index] == (integers[a] * integers[b])[start : index + 1].sum()
+    assert 20 < sum(flags) < 380 or format.nan is None
 
 
 def padded(inputs, cycles):

@@ -11,9 +11,14 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ...models.pe import Lut
-from ...rtl.pe import lut, mixpe, ternary
+from ...models.formats import scalar
+from ...models.pe import Lut, XrNpe
+from ...models.pe.xr_npe import MODES
+from ...rtl.decode import decode
+from ...rtl.pe import lut, mixpe, ternary, xr_npe_narrow
 from ...rtl.pe.sums import Term, add_up
+from ...rtl.pe.xr_npe_operands import WIDTHS
+from ...rtl.rounding import delay
 
 Recoding = Literal["operator", "booth", "digits", "ternary"]
 
@@ -54,8 +59,8 @@ class MultiplyAccumulate(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # Numbers need no reset: the first product of a sum leaves out what was there before.
-        activations = Signal.like(self.activation, reset_less="booth")
-        weights = Signal.like(self.weight, reset_less="booth")
+        activations = Signal.like(self.activation, reset_less=True)
+        weights = Signal.like(self.weight, reset_less=True)
         m.d.sync += [activations.eq(self.activation), weights.eq(self.weight)]
         terms: list[Term] = []
         products: list[Value] = []
@@ -72,12 +77,54 @@ class MultiplyAccumulate(wiring.Component):
                 products.append(activation * weight.as_signed())
         if terms:
             total = add_up(m, terms, Const(1))
-            product, carry = Signal(len(total.number), reset_less="booth"), total.carry
+            product, carry = Signal(len(total.number), reset_less=True), total.carry
         else:
             bits = 8 + self._weight_bits + (self._lanes - 1).bit_length()
-            product, carry = Signal(signed(bits), reset_less="booth"), None
+            product, carry = Signal(signed(bits), reset_less=True), None
         m.d.sync += product.eq(total.number if terms else sum(products))
         _accumulate(m, self.first, product, carry, self.accumulator)
+        return m
+
+
+class PositMultiplyAccumulate(wiring.Component):
+    """Multiplies two posits each cycle and sums exactly, in two stages behind registered inputs.
+
+    The decoders of a row and of a column of `dyad.rtl.pe.xr_npe`, and a cell with one product and without a register
+    for its result.
+
+    Parameters
+    ----------
+    format : that of the operands, one of which there are several in a word.
+    group : products that the quire surely holds.
+
+    Ports
+    -----
+    a, b : in, codes of the format.
+    first : in, 1; the products start a new sum.
+    quire : out, signed; the sum in units of the least product, three cycles later.
+    nar : out, 1; whether an operand was NaR, and the quire means nothing.
+    """
+
+    def __init__(self, format: str, group: int) -> None:
+        self._pe = XrNpe(modes=tuple(mode for mode in MODES if mode.weight == format), group=group)
+        bits = scalar(format).bits
+        super().__init__(
+            {
+                "a": In(bits),
+                "b": In(bits),
+                "first": In(1),
+                "quire": Out(signed(self._pe.accumulator_bits)),
+                "nar": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        codes = [delay(m, code, 1, reset_less=True) for code in (self.a, self.b)]
+        (mode,) = self._pe.modes
+        a, b = (decode(m, code, mode.weight, WIDTHS[mode.packing]) for code in codes)
+        sums = xr_npe_narrow.accumulate(m, self._pe, [(a, b)], delay(m, self.first, 1, reset_less=True))
+        m.d.comb += [self.quire.eq(sums.quire), self.nar.eq(sums.nar)]
         return m
 
 
@@ -112,9 +159,9 @@ class LookUpAccumulate(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        weight = Signal.like(self.weight, reset_less="booth")
+        weight = Signal.like(self.weight, reset_less=True)
         total = add_up(m, lut.terms(self._pe, self.table, weight, Const(0)), Const(1))
-        product = Signal(len(total.number), reset_less="booth")
+        product = Signal(len(total.number), reset_less=True)
         m.d.sync += [weight.eq(self.weight), product.eq(total.number)]
         _accumulate(m, self.first, product, total.carry, self.accumulator)
         return m
@@ -146,8 +193,8 @@ class LookUpTable(wiring.Component):
 
 def _accumulate(m: Module, first: Value, product: Signal, carry: Value | None, result: Signal) -> None:
     """Add up products, which a register holds, with a carry that is still to be held; `first` is two cycles early."""
-    accumulator = Signal.like(result, reset_less="booth")
-    early, starts, held = Signal(), Signal(), Signal(reset_less="booth")
+    accumulator = Signal.like(result, reset_less=True)
+    early, starts, held = Signal(), Signal(), Signal(reset_less=True)
     m.d.sync += [early.eq(first), starts.eq(early), accumulator.eq(Mux(starts, 0, accumulator) + product + held)]
     if carry is not None:
         m.d.sync += held.eq(carry)

@@ -14,7 +14,7 @@ from amaranth.lib.wiring import Component
 
 from ...models.errors import InputError
 from ...models.pe import get
-from .baselines import LookUpAccumulate, LookUpTable, MultiplyAccumulate
+from .baselines import LookUpAccumulate, LookUpTable, MultiplyAccumulate, PositMultiplyAccumulate
 from .library import Library
 from .measure import measure, station
 from .process import Surroundings
@@ -68,6 +68,12 @@ def _look_up(bits: int, area: float) -> Rival:
 def _multiply(pe: str, name: str, area: float, recoding: Any, why: str, bits: int, sums: int, lanes: int = 1) -> Rival:
     ours = f"{'cell' if lanes == 1 else f'{lanes} lanes'} in two stages, {bits} bits, {sums}-bit sum"
     return Rival(pe, name, OPERATOR, area, ours, lambda: MultiplyAccumulate(bits, sums, recoding, lanes), why)
+
+
+def _exact(format: str, area: float, why: str, sums: int) -> Rival:
+    ours = f"decoders and cell in two stages, one product, {sums}-bit quire"
+    name = f"MAC {format} with quire"
+    return Rival("xr_npe", name, "two stages", area, ours, lambda: PositMultiplyAccumulate(format, 127), why)
 
 
 RIVALS: tuple[Rival, ...] = (
@@ -128,6 +134,8 @@ RIVALS: tuple[Rival, ...] = (
         "a multiplier for signed and unsigned weights in each lane, and an accumulator with a result register",
     ),
     _multiply("ternary", "dot-4 8x2 + 32", 5331, "ternary", "selections in place of partial products", 2, 32, 4),
+    _exact("posit(8,0)", 6360, "a code below 1 is the number itself, so that half of the decoder is left", 32),
+    _exact("posit(4,1)", 2588, "shifts leave alone what surely is 0", 24),
     Rival(
         "xr_npe",
         "MAC posit(16,1) with quire",

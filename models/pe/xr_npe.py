@@ -58,10 +58,17 @@ class XrNpe(PE):
     activation_bits: ClassVar[int] = WORD
     plane_bits: ClassVar[int] = WORD
     prepare_latency: ClassVar[int] = 1
-    dot_latency: ClassVar[int] = 3
     finish_latency: ClassVar[int] = 8
     unit_scale: ClassVar[int] = 0x3C00
     outputs: ClassVar[tuple[str, ...]] = (*FORMATS, "posit(8,0)", "posit(16,1)")
+
+    @classmethod
+    def variants(cls) -> tuple[dict[str, Any], ...]:
+        """Return the parameters, other than sizes, that make one circuit of this kind different from another.
+
+        Cells with all modes regroup their multiplier; those with one mode of two operands have two.
+        """
+        return ({}, {"modes": MODES[:1]})
 
     def __post_init__(self) -> None:
         self._check_positive("lanes", "group")
@@ -70,6 +77,17 @@ class XrNpe(PE):
                 raise unknown(f"mode of {self.name}", mode.name, [each.name for each in MODES])
         if not self.modes:
             raise InputError(f"{self.name} needs a mode")
+
+    @property
+    def separate(self) -> bool:
+        """Whether every product has a multiplier of its own: all modes have as many operands in a word, two or four."""
+        packings = {mode.packing for mode in self.modes}
+        return len(packings) == 1 and packings != {1}
+
+    @property
+    def dot_latency(self) -> int:
+        """Cycles of a cell: products, the quire, and between the two, if products are not separate, alignment."""
+        return 2 if self.separate else 3
 
     @property
     def accumulator_bits(self) -> int:

@@ -13,21 +13,24 @@ four operands, 0 and 2 in those of two, 2 alone for one. A cell takes three cycl
    wait in registers, in the result too, until the finish station adds them; modes of narrow products use the first
    segment only, and the others stand still.
 
+Where all modes have the same number of operands in a word, and more than one, cells are those of
+`dyad.rtl.pe.xr_npe_narrow`.
+
 Measured with Yosys 0.70 + ABC in sky130_fd_sc_hd, target 4 ns, registered inputs, one lane and a group of 4096:
 
 =============================================  =====  =====
 what                                             um2     ns
 =============================================  =====  =====
-cell                                           29233   6.97
-cell with the decoders of its row and column   36228   8.11
-the same with its finish station               65574   7.97
-cell for posit(16,1) alone                     23406   6.57
-cell for posit(8,0) alone, two products        10812   9.29
-the same with decoders                         14070   5.37
-cell for posit(8,0) alone, one product          7458   9.29
-the same with decoders                          9145   5.73
-decoders of a row                               4603   5.05
-finish station (15170 for float32 addition)    32495   7.38
+cell                                           28052   6.75
+cell with the decoders of its row and column   33734   6.95
+the same with its finish station               61251   8.95
+cell for posit(16,1) alone                     22140   6.10
+cell for posit(8,0) alone, two products         9676   6.76
+the same with decoders                         11740   6.89
+cell for posit(4,1) alone, four products        9235   7.07
+the same with decoders                         10279   7.07
+decoders of a row                               4048   5.42
+finish station (15170 for float32 addition)    30787   8.20
 =============================================  =====  =====
 
 What was tried: a 13 x 13 multiplier whose rows Yosys adds is 11 % larger and takes 8.5 ns instead of 5.7; rows
@@ -42,27 +45,24 @@ from __future__ import annotations
 
 from functools import partial
 
-from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import C, Cat, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 
-from ...models.pe.xr_npe import XrNpe, product_range
-from ..compress import total
+from ...models.pe.xr_npe import XrNpe
 from ..rounding import delay
+from . import xr_npe_narrow
 from .stations import Stations, dot_ports
 from .xr_npe_finish import Finish
 from .xr_npe_operands import (
-    OPERAND,
-    PLACES,
-    PRECISION,
-    WIDTHS,
     PrepareColumn,
     PrepareRow,
     column_layout,
-    narrow_bits,
+    held,
     result_layout,
     row_layout,
     segments,
 )
+from .xr_npe_products import align, multiply, put, used
 
 
 def stations(pe: XrNpe) -> Stations:
@@ -70,7 +70,7 @@ def stations(pe: XrNpe) -> Stations:
     return Stations(
         PrepareRow=partial(PrepareRow, pe),
         PrepareColumn=partial(PrepareColumn, pe),
-        Dot=partial(Dot, pe),
+        Dot=partial(xr_npe_narrow.Dot if pe.separate else Dot, pe),
         Finish=partial(Finish, pe),
         result=result_layout(pe),
         sum=signed(1),
@@ -104,141 +104,22 @@ class Dot(wiring.Component):
             C(int(packings == {packing}), 1) if len(packings) == 1 or packing not in packings else self.column[name]
             for name, packing in (("wide", 1), ("quad", 4))
         )
-        first, last = delay(m, step.valid & step.first, 2), delay(m, step.valid & step.last, 2)
+        first, last = held(m, step.valid & step.first, 2), delay(m, step.valid & step.last, 2)
         words = [
-            [_used(m, operand.words[lane], packings) for operand in (self.row, self.column)] for lane in range(pe.lanes)
+            [used(m, operand.words[lane], packings) for operand in (self.row, self.column)] for lane in range(pe.lanes)
         ]
-        nar = delay(m, Cat(operand.nar for pair in words for operand in pair).any(), 2)
+        nar = held(m, Cat(operand.nar for pair in words for operand in pair).any(), 2)
         wides, quads = [wide], [quad]
         if len(packings) > 1:
-            wides += [delay(m, wide, 1), delay(m, wide, 2)]
-            quads += [delay(m, quad, 1)]
+            wides += [held(m, wide, 1), held(m, wide, 2)]
+            quads += [held(m, quad, 1)]
         addends, ones = [], []
         for a, b in words:
-            aligned = _align(m, *_multiply(m, a, b, wides[0], quads[0]), wides[len(wides) // 2], quads[-1], pe)
-            addends.append(_put(m, *aligned[:3], wides[-1], pe))
+            aligned = align(m, *multiply(m, a, b, wides[0], quads[0]), wides[len(wides) // 2], quads[-1], pe)
+            addends.append(put(m, *aligned[:3], wides[-1], pe))
             ones.append(aligned[3])
         _accumulate(m, pe, addends, ones, first, last, nar, wides[-1], self.result)
         return m
-
-
-def _used(m: Module, operand: data.View, packings: set[int]) -> data.View:
-    """Return an operand with 0 in what none of the modes uses."""
-    masks = dict.fromkeys(("significand", "exponent", "sign"), 0)
-    for packing in packings:
-        stride = PLACES // packing
-        for part in range(packing):
-            masks["significand"] |= ((1 << WIDTHS[packing]) - 1) << 3 * stride * part
-            masks["exponent"] |= 0o77 << 6 if packing == 1 else 7 << 3 * stride * part
-            masks["sign"] |= 4 if packing == 1 else 1 << stride * part
-    used = Signal(OPERAND)
-    m.d.comb += [used[name].eq(operand[name] & mask) for name, mask in masks.items()]
-    m.d.comb += used.nar.eq(operand.nar)
-    return used
-
-
-def _multiply(m: Module, row: Value, column: Value, wide: Value, quad: Value) -> tuple[Value, Value, Value]:
-    """Return, a cycle later, the products side by side, the sums of exponents of the places (4 bits each), signs."""
-    a, b = row.significand, column.significand
-    near, far = Signal(PRECISION), Signal(PRECISION)
-    m.d.comb += [near.eq(a & ~quad.replicate(PRECISION)), far.eq(a & wide.replicate(PRECISION))]
-
-    def partial_product(i: int, j: int) -> Value:
-        copy = a if i // 3 == j // 3 else near if i // 6 == j // 6 else far
-        return copy[i] & b[j]
-
-    rows = [(Cat(partial_product(i, j) for i in range(PRECISION)), j) for j in range(PRECISION)]
-    product = Signal(2 * PRECISION)
-    exponents = [Signal(4, name=f"exponent_{place}") for place in range(PLACES)]
-    sums: list[Value] = []
-    for place in range(PLACES):
-        carry = (sums[2][3] & wide) if place == 3 else 0
-        sum_ = Signal(4, name=f"sum_{place}")
-        m.d.comb += sum_.eq(row.exponent.word_select(place, 3) + column.exponent.word_select(place, 3) + carry)
-        sums.append(sum_)
-        m.d.sync += exponents[place].eq(sum_)
-    m.d.sync += product.eq(total(m, rows, 2 * PRECISION))
-    return product, Cat(*exponents), delay(m, row.sign ^ column.sign, 1)
-
-
-def _shift_left(m: Module, word: Value, amount: Value, fill: Value, width: int) -> Value:
-    """Return the low `width` bits of `word << amount`, with `fill` from below; `fill` is also above the word."""
-    for bit in range(len(amount)):
-        wider = min(len(word) + (1 << bit), width)
-        word = word[:wider]
-        shifted = Signal(wider, name=f"shifted_{1 << bit}")
-        filled = Cat(fill.replicate(1 << bit), word)
-        kept = Cat(word, fill.replicate(wider - len(word)))
-        m.d.comb += shifted.eq(Mux(amount[bit], filled, kept))
-        word = shifted
-    return word
-
-
-def _align(
-    m: Module, product: Value, exponents: Value, sign: Value, wide: Value, quad: Value, pe: XrNpe
-) -> tuple[Value, Value, Value, Value]:
-    """Return, a cycle later, what is left to shift by 16 * coarse: chunk, what is above it, coarse, and 1 to add.
-
-    Negative products are complemented, and the ones that they lack then are added where there is room for a carry.
-    """
-    exponent = [exponents.word_select(place, 4) for place in range(PLACES)]
-    narrow = [product_range(mode).largest.bit_length() for mode in pe.modes if mode.packing > 1]
-    largest = max(narrow, default=0)
-    least = max((product_range(mode).largest.bit_length() for mode in pe.modes if mode.packing == 4), default=0)
-
-    taken = Signal(2 * PRECISION, name="taken")
-    main = Signal(2 * PRECISION, name="main")
-    m.d.comb += [
-        taken.eq(Cat(wide.replicate(12), C(63, 6), (~quad).replicate(6), wide.replicate(2))),
-        main.eq((product & taken) ^ sign[2].replicate(2 * PRECISION)),
-    ]
-    fine = Cat(exponent[2][:3], Mux(wide, exponent[3][0], exponent[2][3]))
-    main = _shift_left(m, main, fine, sign[2], 2 * PRECISION + 15)
-
-    second = Signal(12, name="second")
-    m.d.comb += second.eq(
-        (product[:12] & Cat((~wide).replicate(6), (~wide & ~quad).replicate(6))) ^ sign[0].replicate(12)
-    )
-    terms = [Cat(_shift_left(m, second, exponent[0], sign[0], largest), sign[0]).as_signed()]
-    for place in (1, 3) if least else ():
-        negative = sign[place] & quad
-        small = Signal(4, name="small")
-        m.d.comb += small.eq((product[6 * place :][:4] & quad.replicate(4)) ^ negative.replicate(4))
-        terms.append(Cat(_shift_left(m, small, exponent[place], negative, least), negative).as_signed() + negative)
-    terms.append((Cat(main[12 : 12 + largest], sign[2]) & (~wide).replicate(largest + 1)).as_signed())
-    total = Signal(signed(largest + 2))
-    if narrow:
-        m.d.comb += total.eq((terms[0] + terms[-1] + sign[0]) + sum(terms[1:-1]))
-
-    limit = min(narrow_bits(pe), len(main))
-    chunk, fill, one = Signal(len(main)), Signal(), Signal()
-    m.d.sync += [
-        chunk.eq((main & wide.replicate(len(main))) | Cat(total, total[-1].replicate(len(main)))[:limit]),
-        fill.eq(Mux(wide, sign[2], total[-1])),
-        one.eq(sign[2]),
-    ]
-    return chunk, fill, delay(m, exponent[3][1:] & wide.replicate(3), 1), one
-
-
-def _put(m: Module, chunk: Value, fill: Value, coarse: Value, wide: Value, pe: XrNpe) -> Value:
-    """Return the chunk shifted left by 16 * coarse, with `fill` around it, as wide as the quire."""
-    extended, chosen = Signal(48, name="extended"), Signal(6, name="chosen")
-    m.d.comb += extended.eq(Cat(chunk, fill.replicate(len(extended))))
-    m.d.comb += [chosen[index].eq(coarse == index) for index in range(len(chosen))]
-    parts = [extended[16 * part : 16 * part + 16] for part in range(3)]
-    limit = narrow_bits(pe)
-    # Above what narrow modes use they leave 0.
-    used = Cat(C((1 << limit) - 1, limit), wide.replicate(pe.accumulator_bits - limit))
-    words = []
-    for word in range(-(-pe.accumulator_bits // 16)):
-        cases = [(chosen[word - part], parts[part]) for part in range(3) if 0 <= word - part < len(chosen)]
-        missed = fill & ~Cat(case for case, _ in cases).any()
-        words.append(missed.replicate(16))
-        for case, part in cases:
-            words[-1] |= part & case.replicate(16)
-    addend = Signal(pe.accumulator_bits, name="addend")
-    m.d.comb += addend.eq(Cat(*words) & used)
-    return addend
 
 
 def _accumulate(
@@ -253,7 +134,8 @@ def _accumulate(
     result: data.View,
 ) -> None:
     """Add to the quire, from 0 at the first step of a segment, and show it after the last."""
-    quire, totals = Signal(result.shape(), name="quire"), Signal(result.shape(), name="totals")
+    quire, shown = (Signal(result.shape(), name=name, reset_less=True) for name in ("quire", "shown"))
+    totals = Signal(result.shape(), name="totals")
     parts = segments(pe)
     carried: Value | None = None
     for index, (low, high) in enumerate(parts):
@@ -272,4 +154,5 @@ def _accumulate(
     m.d.comb += totals.nar.eq((quire.nar & ~first) | nar)
     m.d.sync += quire.eq(totals)
     with m.If(last):
-        m.d.sync += result.eq(totals)
+        m.d.sync += shown.eq(totals)
+    m.d.comb += result.eq(shown)

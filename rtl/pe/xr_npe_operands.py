@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value, signed
@@ -11,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from ...models.pe.mode import Mode
 from ...models.pe.xr_npe import WORD, XrNpe
 from ..decode import decode
+from ..rounding import delay
 from .stations import STEP
 
 PLACES = 4
@@ -28,6 +30,9 @@ nar : a sub-lane is NaR.
 
 COLUMN_FLAGS = {"wide": 1, "quad": 1}
 """What else a cell takes from its column: whether words hold one operand, whether four. It stays while not `valid`."""
+
+held = partial(delay, reset_less=True)
+"""Nothing is read before a segment, whose first products leave out what was there before: its end alone is reset."""
 
 SEGMENT = 22
 """Bits of the quire between which carries wait, beyond those that narrow products use."""
@@ -58,14 +63,15 @@ def segments(pe: XrNpe) -> list[tuple[int, int]]:
 def result_layout(pe: XrNpe) -> data.StructLayout:
     """Return the shape of a cell's result: the quire, the carries that wait above each segment but the last, NaR."""
     carry = pe.lanes.bit_length()
-    return data.StructLayout(
-        {"quire": pe.accumulator_bits, "carries": data.ArrayLayout(carry, len(segments(pe)) - 1), "nar": 1}
-    )
+    waiting = len(segments(pe)) - 1
+    carries = {"carries": data.ArrayLayout(carry, waiting)} if waiting else {}
+    return data.StructLayout({"quire": pe.accumulator_bits, **carries, "nar": 1})
 
 
 def is_any(mode: Value, pe: XrNpe, packing: int) -> Value:
     """Return whether a mode's index is that of a mode with so many operands in a word."""
-    return Cat(mode == index for index, each in enumerate(pe.modes) if each.packing == packing).any()
+    modes = [mode == index for index, each in enumerate(pe.modes) if each.packing == packing]
+    return Cat(*modes).any() if modes else C(0, 1)
 
 
 class _Prepare(wiring.Component):
@@ -85,12 +91,14 @@ class _Prepare(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         words = getattr(self, self._port)
+        operands = Signal(data.ArrayLayout(OPERAND, self._pe.lanes), reset_less=True)
+        m.d.comb += self.operand.words.eq(operands)
         for lane in range(self._pe.lanes):
             word = words.word_select(lane, WORD)
             cases = [_operand(m, word, mode) for mode in self._pe.modes]
             decoded = Signal(OPERAND, name=f"decoded_{lane}")
             m.d.comb += decoded.eq(Array(cases)[self.step.mode])
-            m.d.sync += self.operand.words[lane].eq(Mux(self.step.valid, decoded.as_value(), 0))
+            m.d.sync += operands[lane].eq(Mux(self.step.valid, decoded.as_value(), 0))
         return m
 
 
@@ -109,9 +117,11 @@ class PrepareColumn(_Prepare):
 
     def elaborate(self, platform: object) -> Module:
         m = super().elaborate(platform)
-        with m.If(self.step.valid):
-            for name, packing in (("wide", 1), ("quad", 4)):
-                m.d.sync += self.operand[name].eq(is_any(self.step.mode, self._pe, packing))
+        for name, packing in (("wide", 1), ("quad", 4)):
+            flag = Signal(name=f"{name}_held", reset_less=True)
+            with m.If(self.step.valid):
+                m.d.sync += flag.eq(is_any(self.step.mode, self._pe, packing))
+            m.d.comb += self.operand[name].eq(flag)
         return m
 
 

@@ -19,7 +19,7 @@ from dyad.models.pe.output import rescale
 from dyad.models.pe.words import join
 from dyad.models.pe.xr_npe import MODES, product_range
 from dyad.models.products.matmul import matmul
-from dyad.rtl.pe import STEP, xr_npe
+from dyad.rtl.pe import STEP, xr_npe, xr_npe_narrow
 
 from ..products import cancelling, draw, naive
 from .chain import Chain
@@ -177,7 +177,7 @@ def sums(mode, random, count):
 
 
 def full(mode):
-    """Return segments that fill the quire, up and down, and one that leaves a single unit of it."""
+    """Return segments that fill the quire of a mode, up and down, and one that leaves a single unit of it."""
     format = scalar(MODES[mode].weight)
     low, high, least = format.encode([format.minimum, format.maximum, format.values()[1]])
     every = np.full(PE.group, high, np.int64)
@@ -196,11 +196,12 @@ def totals(segments):
     return found
 
 
-def simulate(segments, random):
+def simulate(segments, random, pe=PE):
     """Return the same of the circuit: back to back in random order, with noise in the cycles between steps."""
     words, fields = [], {}
+    index_of = {mode: pe.modes.index(each) for mode, each in enumerate(MODES) if each in pe.modes}
     ends = np.zeros(len(segments), np.int64)
-    late = PE.prepare_latency + PE.dot_latency
+    late = pe.prepare_latency + pe.dot_latency
     for index in random.permutation(len(segments)):
         mode, a, q, base = segments[index]
         packing = MODES[mode].packing
@@ -211,30 +212,63 @@ def simulate(segments, random):
             while random.random() < 0.1:
                 words.append(int.from_bytes(random.bytes(6), "little") & ~1)
             flags = 1 | (position == 0) << 1 | (position == len(steps) - 1) << 2
-            words.append(flags | mode << 3 | left << STEP.size | right << STEP.size + 16)
+            words.append(flags | index_of[mode] << 3 | left << STEP.size | right << STEP.size + 16)
         ends[index] = len(words) - 1 + late
-        fields[int(ends[index])] = mode | base << 4
-    words += [0] * (late + PE.finish_latency)
+        fields[int(ends[index])] = index_of[mode] | base << 4
+    words += [0] * (late + pe.finish_latency)
     offset = STEP.size + 32
     words = [
         word & (1 << offset) - 1 | fields.get(cycle, random.integers(1 << 36)) << offset
         for cycle, word in enumerate(map(int, words))
     ]
     words = [int(word) for word in words]
-    seen = run(Chain(PE), "xr_npe_chain", "dyad.tests.stream_bench", {"words": words})["seen"]
-    return np.array(seen, np.uint32)[ends + PE.finish_latency]
+    seen = run(Chain(pe), "xr_npe_chain", "dyad.tests.stream_bench", {"words": words})["seen"]
+    return np.array(seen, np.uint32)[ends + pe.finish_latency]
 
 
-def test_circuit_equals_golden_arithmetic_in_one_cell():
+SOME = {"all": (0, 1, 2, 3), "two_operands": (0,), "one_operand": (1,), "four_operands": (2, 3), "narrow": (0, 2, 3)}
+"""Modes that make different circuits together: one multiplier that is regrouped, or one for each product."""
+
+
+@pytest.mark.parametrize(
+    "modes", [pytest.param(modes, id=name, marks=[pytest.mark.slow] * (name != "all")) for name, modes in SOME.items()]
+)
+def test_circuit_equals_golden_arithmetic_in_one_cell(modes):
     """All products alone, all regimes, sums that cancel and that fill the quire; the mode changes between segments."""
     random = np.random.default_rng(6)
     segments = []
-    for mode in range(len(MODES)):
+    for mode in modes:
         if scalar(MODES[mode].weight).bits <= 8:
             segments += alone(mode, random)
         segments += [*sums(mode, random, 1500), *full(mode)]
-    wrong = np.flatnonzero(simulate(segments, random) != totals(segments))
+    found = simulate(segments, random, XrNpe(modes=tuple(MODES[mode] for mode in modes)))
+    wrong = np.flatnonzero(found != totals(segments))
     assert wrong.size == 0, [segments[index] for index in wrong[:3]]
+
+
+def test_zeros_that_shifts_leave_alone_are_those_of_the_products():
+    """Each bit of the exponent alone, of all pairs of operands: so many zeros there are at least, and no more."""
+    for mode, expected in zip((0, 2, 3), ([0, 0, 2, 5], [1, 1, 1, 2], [0, 0, 0]), strict=True):
+        assert xr_npe_narrow.zeros_before_shifts((MODES[mode],)) == expected
+        values = scalar(MODES[mode].weight).values()
+        numbers = np.unique(values[values > 0] / values[values > 0].min()).astype(np.int64)
+        width = xr_npe_narrow.WIDTHS[MODES[mode].packing]
+        exponents = np.maximum(np.floor(np.log2(numbers)).astype(np.int64) + 1 - width, 0)
+        total = np.add.outer(exponents, exponents)
+        products = np.multiply.outer(numbers, numbers)
+        for bit, zeros in enumerate(expected):
+            before = products[total >> bit & 1 == 1] >> (total[total >> bit & 1 == 1] >> bit << bit)
+            assert np.all(before % (1 << zeros) == 0)
+            assert np.any(before % (2 << zeros))
+
+
+@pytest.mark.slow
+def test_zeros_that_are_not_there_are_caught(monkeypatch):
+    monkeypatch.setattr(xr_npe_narrow, "zeros_before_shifts", lambda modes: [0, 0, 3, 5])
+    random = np.random.default_rng(8)
+    segments = list(alone(0, random))
+    wrong = simulate(segments, random, XrNpe(modes=MODES[:1])) != totals(segments)
+    assert 0 < wrong.sum() < len(segments) // 8
 
 
 @pytest.mark.slow
@@ -253,8 +287,8 @@ def test_circuit_equals_golden_arithmetic_in_a_tile(monkeypatch):
 
 def test_a_product_that_reaches_another_sub_lane_is_caught(monkeypatch):
     """Without the mask of partial products, only words with two operands that differ from 0 go wrong."""
-    right = xr_npe._multiply
-    monkeypatch.setattr(xr_npe, "_multiply", lambda m, a, b, wide, quad: right(m, a, b, wide, quad & ~quad))
+    right = xr_npe.multiply
+    monkeypatch.setattr(xr_npe, "multiply", lambda m, a, b, wide, quad: right(m, a, b, wide, quad & ~quad))
     random = np.random.default_rng(7)
     singles, many = list(alone(3, random)), list(sums(3, random, 300))
     wrong = simulate(singles + many, random) != totals(singles + many)
