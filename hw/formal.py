@@ -43,7 +43,7 @@ smtbmc {solver}
 [script]
 read_rtlil design.il
 hierarchy -top design
-proc
+proc -norom
 flatten
 {probes}prep -top design
 
@@ -128,9 +128,9 @@ class Problem:
 
     def probes(self) -> str:
         """Return the commands of Yosys that connect, in the flat netlist, what `inside` returned to what it names."""
-        return "".join(
-            f"delete -input w:{name}\nconnect -set \\{name} \\{path}\n" for name, path in self._probes.items()
-        )
+        # Bits that other wires are connected to must stay so: hence `-nomap` and `-nounset`.
+        command = "delete -input w:{}\nconnect -nomap -nounset -set \\{} \\{}\n"
+        return "".join(command.format(name, name, path) for name, path in self._probes.items())
 
 
 def prove(

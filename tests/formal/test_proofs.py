@@ -16,7 +16,14 @@ from dyad.models import accelerator
 from dyad.models.errors import InputError
 from dyad.models.program.isa import UNITS, unit, units
 from dyad.rtl.dispatch import TOKEN_BITS
-from dyad.tests.formal import arithmetic, handshakes, posits, rounding  # noqa: F401 (they enter their proofs)
+from dyad.tests.formal import (  # noqa: F401 (they enter their proofs)
+    arithmetic,
+    cells,
+    handshakes,
+    posit_cells,
+    posits,
+    rounding,
+)
 from dyad.tests.formal.catalog import PROOFS, markdown
 
 README = Path(__file__).with_name("README.md")
