@@ -62,14 +62,6 @@ class XrNpe(PE):
     unit_scale: ClassVar[int] = 0x3C00
     outputs: ClassVar[tuple[str, ...]] = (*FORMATS, "posit(8,0)", "posit(16,1)")
 
-    @classmethod
-    def variants(cls) -> tuple[dict[str, Any], ...]:
-        """Return the parameters, other than sizes, that make one circuit of this kind different from another.
-
-        Cells with all modes regroup their multiplier; those with one mode of two operands have two.
-        """
-        return ({}, {"modes": MODES[:1]})
-
     def __post_init__(self) -> None:
         self._check_positive("lanes", "group")
         for mode in self.modes:

@@ -29,7 +29,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
 from ...models.formats import scalar
-from ...models.pe.description import Mode
+from ...models.pe.mode import Mode
 from ...models.pe.xr_npe import XrNpe, product_range
 from ..compress import total
 from ..decode import Number

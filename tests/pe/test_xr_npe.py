@@ -285,6 +285,18 @@ def test_circuit_equals_golden_arithmetic_in_a_tile(monkeypatch):
         assert result["uncovered"] == []
 
 
+@pytest.mark.slow
+def test_circuit_for_one_mode_equals_golden_arithmetic_in_a_tile(monkeypatch):
+    """Every pair of operands, and random segments, where each product has a multiplier of its own."""
+    monkeypatch.setattr(processing_elements, "variants", lambda name: ({"modes": MODES[:1]},))
+    results = verification.verify("xr_npe", seed=3)
+    assert [result["exhaustive"] for result in results] == [True, False]
+    for result in results:
+        assert result["mode"] == MODES[0].name
+        assert result["failures"] == 0, result["examples"]
+        assert result["uncovered"] == []
+
+
 def test_a_product_that_reaches_another_sub_lane_is_caught(monkeypatch):
     """Without the mask of partial products, only words with two operands that differ from 0 go wrong."""
     right = xr_npe.multiply
