@@ -10,14 +10,14 @@ from amaranth.hdl import Array, C, Cat, Const, Mux, Signal, Value, signed
 
 from dyad.hw.formal import Problem
 from dyad.models.pe import Lut, Mx
-from dyad.models.pe.lut import TABLE
-from dyad.rtl.pe import block_operands, blocks, lut
+from dyad.models.pe.quantized_tables import TABLE
+from dyad.rtl.pe import block_operands, blocks, lut, quantized_tables
 from dyad.rtl.pe.stations import STEP
 from dyad.tests.formal.catalog import Bug, proof
 from dyad.tests.formal.values import integer_of
 
 
-@proof(1, Bug(lut, "(index ^ index >> 1) & 1", "index & 1"))
+@proof(1, Bug(quantized_tables, "(index ^ index >> 1) & 1", "index & 1"))
 def lut_tables() -> Problem:
     """Entry i of a LUT's table of int8 a0..a3 is half of a3 +- a2 +- a1 +- a0, bit k of i taking ak off; rounded down.
 
