@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import unknown
 from .bfp import Bfp
+from .bitserial import BitSerial
 from .dequant_mac import DequantMac
 from .description import PE
 from .int_mac import IntMac
@@ -20,6 +21,7 @@ from .xr_npe import XrNpe
 __all__ = [
     "PE",
     "Bfp",
+    "BitSerial",
     "DequantMac",
     "IntMac",
     "Lut",
@@ -34,7 +36,7 @@ __all__ = [
 ]
 
 _BY_NAME: dict[str, Any] = {
-    description.name: description for description in (MixPE, Lut, IntMac, Ternary, XrNpe, Mx, Bfp, DequantMac)
+    description.name: description for description in (MixPE, Lut, IntMac, Ternary, BitSerial, XrNpe, Mx, Bfp, DequantMac)
 }
 
 

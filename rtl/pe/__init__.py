@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...models.pe import PE
-from . import blocks, dequant_mac, int_mac, lut, mixpe, ternary, xr_npe
+from . import bitserial, blocks, dequant_mac, int_mac, lut, mixpe, ternary, xr_npe
 from .stations import STEP, Stations
 
 __all__ = ["STEP", "Stations", "stations"]
@@ -16,6 +16,7 @@ _BY_NAME: dict[str, Callable[[Any], Stations]] = {
     "lut": lut.stations,
     "int_mac": int_mac.stations,
     "ternary": ternary.stations,
+    "bitserial": bitserial.stations,
     "xr_npe": xr_npe.stations,
     "mx": blocks.stations,
     "bfp": blocks.stations,

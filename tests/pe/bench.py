@@ -237,8 +237,8 @@ async def every_mode(dut) -> None:
             True: {mode: [every_pair(pe, mode, m, n)] for mode in pe.modes if few_pairs(mode)},
             False: {
                 mode: [
-                    random_segments(pe, mode, m, n, segments=1500, steps=8, random=random),
-                    random_segments(pe, mode, m, n, segments=60, steps=64, random=random),
+                    random_segments(pe, mode, m, n, segments=1500 // mode.phases, steps=8, random=random),
+                    random_segments(pe, mode, m, n, segments=60 // mode.phases, steps=64, random=random),
                     bounds(pe, mode, m, n),
                 ]
                 for mode in pe.modes

@@ -43,8 +43,8 @@ def plain(pe: PE, mode: Mode, a: NDArray, q: NDArray, length: NDArray) -> Cases:
 
 
 def few_pairs(mode: Mode) -> bool:
-    """Return whether every pair of operands can be tried: those of at most 16 bits together."""
-    return element(mode.activation).bits + element(mode.weight).bits <= 16
+    """Return whether every pair of operands can be tried: those of at most 16 bits together, 12 if both come serially."""
+    return element(mode.activation).bits + element(mode.weight).bits <= (16 if mode.phases == 1 else 12)
 
 
 def every_pair(pe: PE, mode: Mode, m: int, n: int) -> Cases:

@@ -1,0 +1,103 @@
+"""Bit-serial products (ABQ-LLM, arXiv 2408.08554): weights of p bits and activations of q bits as p q binary products.
+
+A plane of the weights meets a plane of the activations each cycle: the bits that are set in both are counted and shifted
+by the sum of the two places (section 3 of the paper). Whatever p is, and whatever q the circuit is made for, a cell has
+the same gates, and takes p q cycles a step. So did BISMO (arXiv 1806.08862) before.
+
+Ours are the signs. Signed weights are stored from 0 on, as q + 2^(bits - 1), so that no plane of theirs counts negative;
+the top plane of signed activations does, by the complement of its count. Both are taken back where results are finished.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..formats import scalar
+from .description import Mode
+from .integer import IntegerPE
+
+WIDEST = 8
+"""Bits of the widest operands."""
+
+
+@dataclass(frozen=True)
+class BitSerial(IntegerPE):
+    """Description and exact arithmetic of a cell that counts the bits set in two planes.
+
+    Parameters
+    ----------
+    activation : int1..int8 or uint1..uint8; a step takes a cycle for each of its bits and each of the weight's.
+    weight_bits : bits of the widest weights, 1..8.
+
+    Raises
+    ------
+    InputError : as in `IntegerPE`.
+    """
+
+    lanes: int = 16
+    weight_bits: int = WIDEST
+
+    name: ClassVar[str] = "bitserial"
+    activations: ClassVar[tuple[str, ...]] = tuple(
+        f"{kind}{bits}" for bits in range(WIDEST, 0, -1) for kind in ("int", "uint")
+    )
+    plane_bits: ClassVar[int] = 1
+    prepare_latency: ClassVar[int] = 1
+
+    @classmethod
+    def variants(cls) -> tuple[dict[str, Any], ...]:
+        """Return parameters, other than sizes, of a few circuits: activations with a sign and without, wide and narrow."""
+        return (
+            {"activation": "int4", "weight_bits": 4},
+            {"activation": "int8", "weight_bits": 4},
+            {"activation": "uint3", "weight_bits": 3},
+            {"activation": "uint1", "weight_bits": 2},
+        )
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.weight_bits <= WIDEST:
+            raise InputError(f"{self.name}: weight_bits is {self.weight_bits}, it must be 1..{WIDEST}")
+        super().__post_init__()
+
+    @property
+    def weight_modes(self) -> dict[str, int]:
+        """Formats of weights, widest first, and the cycles that a step takes with each."""
+        phases = scalar(self.activation).bits
+        return {
+            f"{kind}{bits}": bits * phases for bits in range(self.weight_bits, 0, -1) for kind in ("int", "uint")
+        }
+
+    @cached_property
+    def modes(self) -> tuple[Mode, ...]:
+        """Operand formats, preferred first."""
+        phases = scalar(self.activation).bits
+        return tuple(
+            Mode(weight, self.activation, interval, phases=phases) for weight, interval in self.weight_modes.items()
+        )
+
+    @property
+    def activation_bits(self) -> int:
+        """Bits in which an activation is stored: 1, 2, 4 or 8."""
+        return 1 << (scalar(self.activation).bits - 1).bit_length()
+
+    def offset(self, mode: Mode) -> int:
+        """Return what a cell adds to each weight."""
+        return -_stored_minimum(mode)
+
+    def stored(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
+        """Return weights as they are stored, from 0 on."""
+        return numbers - _stored_minimum(mode)
+
+    def loaded(self, codes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
+        """Return the weights whose code this is."""
+        return codes.astype(np.int64) + _stored_minimum(mode)
+
+
+def _stored_minimum(mode: Mode) -> int:
+    return int(scalar(mode.weight).minimum)
