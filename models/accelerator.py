@@ -126,6 +126,8 @@ class Accelerator:
                 f"memory.bytes_per_cycle = {beat} is less than the {self.row_word} bytes of the k = {self.k} lanes of "
                 "activations that a row takes in a cycle"
             )
+        if (bits := self.tile.n * self.k * self.pe.plane_bits) % 8:
+            raise InputError(f"a tile of n = {self.tile.n} columns takes {bits} bits of weights, not whole bytes")
         for word, size in (("weight", self.weight_word), ("column", self.column_word)):
             if size % beat:
                 raise InputError(
