@@ -137,6 +137,16 @@ RIVALS: tuple[Rival, ...] = (
     _exact("posit(8,0)", 6360, "a code below 1 is the number itself, so that half of the decoder is left", 32),
     _exact("posit(4,1)", 2588, "shifts leave alone what surely is 0", 24),
     Rival(
+        "bitserial",
+        "bit-serial ADD dot-4",
+        "sums of activations, by plane of the weights",
+        3976,
+        "cell of 32 lanes, all modes of up to 4 bits x int8",
+        _station("bitserial", None, lanes=32, weight_bits=4),
+        "as many bits of products a cycle; its activations are serial as well, which takes a register for each lane "
+        "but makes narrower ones faster",
+    ),
+    Rival(
         "xr_npe",
         "MAC posit(16,1) with quire",
         "three stages",

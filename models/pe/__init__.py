@@ -36,7 +36,8 @@ __all__ = [
 ]
 
 _BY_NAME: dict[str, Any] = {
-    description.name: description for description in (MixPE, Lut, IntMac, Ternary, BitSerial, XrNpe, Mx, Bfp, DequantMac)
+    description.name: description
+    for description in (MixPE, Lut, IntMac, Ternary, BitSerial, XrNpe, Mx, Bfp, DequantMac)
 }
 
 

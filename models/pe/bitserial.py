@@ -1,11 +1,12 @@
-"""Bit-serial products (ABQ-LLM, arXiv 2408.08554): weights of p bits and activations of q bits as p q binary products.
+"""Bit-serial products (ABQ-LLM, arXiv 2408.08554): weights of p bits and activations of q bits, p q binary products.
 
-A plane of the weights meets a plane of the activations each cycle: the bits that are set in both are counted and shifted
-by the sum of the two places (section 3 of the paper). Whatever p is, and whatever q the circuit is made for, a cell has
-the same gates, and takes p q cycles a step. So did BISMO (arXiv 1806.08862) before.
+A plane of the weights meets a plane of the activations each cycle: the bits that are set in both are counted, and the
+count is shifted by the sum of the two places (section 3 of the paper). Whatever p and q are, a cell has the same gates
+but for the span of its shifts, and takes p q cycles a step.
 
-Ours are the signs. Signed weights are stored from 0 on, as q + 2^(bits - 1), so that no plane of theirs counts negative;
-the top plane of signed activations does, by the complement of its count. Both are taken back where results are finished.
+Ours are the signs. Signed weights are stored from 0 on, as q + 2^(bits - 1), so that no plane of theirs counts
+negative; the top plane of signed activations does, by the complement of its count. Both are taken back where results
+are finished.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..formats import scalar
-from .description import Mode
 from .integer import IntegerPE
+from .mode import Mode
 
 WIDEST = 8
 """Bits of the widest operands."""
@@ -52,9 +53,9 @@ class BitSerial(IntegerPE):
 
     @classmethod
     def variants(cls) -> tuple[dict[str, Any], ...]:
-        """Return parameters, other than sizes, of a few circuits: activations with a sign and without, wide and narrow."""
+        """Return the parameters, other than sizes, of a few circuits: with signed activations and without."""
         return (
-            {"activation": "int4", "weight_bits": 4},
+            {"activation": "int4", "weight_bits": 2},
             {"activation": "int8", "weight_bits": 4},
             {"activation": "uint3", "weight_bits": 3},
             {"activation": "uint1", "weight_bits": 2},
@@ -67,11 +68,9 @@ class BitSerial(IntegerPE):
 
     @property
     def weight_modes(self) -> dict[str, int]:
-        """Formats of weights, widest first, and the cycles that a step takes with each."""
+        """Formats of weights, narrowest first, and the cycles that a step takes with each."""
         phases = scalar(self.activation).bits
-        return {
-            f"{kind}{bits}": bits * phases for bits in range(self.weight_bits, 0, -1) for kind in ("int", "uint")
-        }
+        return {f"{kind}{bits}": bits * phases for bits in range(1, self.weight_bits + 1) for kind in ("int", "uint")}
 
     @cached_property
     def modes(self) -> tuple[Mode, ...]:

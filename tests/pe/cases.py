@@ -43,7 +43,7 @@ def plain(pe: PE, mode: Mode, a: NDArray, q: NDArray, length: NDArray) -> Cases:
 
 
 def few_pairs(mode: Mode) -> bool:
-    """Return whether every pair of operands can be tried: those of at most 16 bits together, 12 if both come serially."""
+    """Return whether every pair of operands can be tried: those of at most 16 bits together, 12 if they are serial."""
     return element(mode.activation).bits + element(mode.weight).bits <= (16 if mode.phases == 1 else 12)
 
 

@@ -33,7 +33,7 @@ def test_planes_put_the_weights_together_again(pe, mode):
     weights = np.stack([np.repeat(q, pe.lanes), np.resize(q, len(q) * pe.lanes)], axis=-1)
     planes = pe.planes(weights, mode)
     words = -(-len(q) // mode.steps)
-    assert planes.shape == (mode.interval, words * pe.lanes, 2)
+    assert planes.shape == (mode.planes, words * pe.lanes, 2)
     assert planes.max() < 1 << pe.plane_bits
     assert np.array_equal(pe.weights(planes, mode)[: len(weights)], weights)
 
@@ -72,6 +72,7 @@ def test_the_machine_knows_the_latency_of_the_circuit(pe):
         ("int_mac", "int1..int8 or uint1..uint8", "fp16"),
         ("ternary", "int1..int2", "uint1"),
         ("lut", "int1..int4 or uint1..uint4", "int5"),
+        ("bitserial", "int1..int8 or uint1..uint8", "int9"),
     ],
 )
 def test_other_weights_are_refused(name, taken, refused):
