@@ -56,7 +56,7 @@ def test_modes():
         ("uint2", 6, 3),
     ]
     assert len(BitSerial().modes) == 16
-    assert BitSerial().mode("uint3").interval == 24
+    assert BitSerial().mode("uint3", "int8").interval == 24
 
 
 @pytest.mark.parametrize(("activation", "bits"), [("int1", 1), ("uint2", 2), ("int3", 4), ("int4", 4), ("uint5", 8)])
