@@ -11,6 +11,7 @@ from .bitserial import BitSerial
 from .dequant_mac import DequantMac
 from .description import PE
 from .int_mac import IntMac
+from .lmul import Lmul
 from .lut import Lut
 from .mixpe import MixPE
 from .mode import Mode
@@ -24,6 +25,7 @@ __all__ = [
     "BitSerial",
     "DequantMac",
     "IntMac",
+    "Lmul",
     "Lut",
     "MixPE",
     "Mode",
@@ -37,7 +39,7 @@ __all__ = [
 
 _BY_NAME: dict[str, Any] = {
     description.name: description
-    for description in (MixPE, Lut, IntMac, Ternary, BitSerial, XrNpe, Mx, Bfp, DequantMac)
+    for description in (MixPE, Lut, IntMac, Ternary, BitSerial, XrNpe, Mx, Bfp, DequantMac, Lmul)
 }
 
 

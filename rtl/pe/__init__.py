@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...models.pe import PE
-from . import bitserial, blocks, dequant_mac, int_mac, lut, mixpe, ternary, xr_npe
+from . import bitserial, blocks, dequant_mac, int_mac, lmul, lut, mixpe, ternary, xr_npe
 from .stations import STEP, Stations
 
 __all__ = ["STEP", "Stations", "stations"]
@@ -21,6 +21,7 @@ _BY_NAME: dict[str, Callable[[Any], Stations]] = {
     "mx": blocks.stations,
     "bfp": blocks.stations,
     "dequant_mac": dequant_mac.stations,
+    "lmul": lmul.stations,
 }
 
 
