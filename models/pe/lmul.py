@@ -1,8 +1,8 @@
 """L-Mul (arXiv 2410.00907): products of floats by one integer addition of their fields, and exact sums of them.
 
-A product is that of `dyad.models.formats.lmul`: a code of the operands' format. Its value is a multiple of the format's
+A product is that of `dyad.models.formats.lmul`, a code of the operands' format. Its value is a multiple of the format's
 least one, and a cell sums such integers exactly (`fixed`): e4m3 in units of 2^-9 takes 19 bits. The paper accumulates
-in floating point; exact sums, and the constant that a column takes from its weights before any cell adds them, are ours.
+in floating point; the exact sums are ours, and that a column takes the constant from its weights before any cell adds.
 
 The addition can give codes of infinity and NaN; summed, they count as the numbers of one more binade, as a decoder has
 them that knows of neither.

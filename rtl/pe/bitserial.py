@@ -12,8 +12,7 @@ the weights summed first, in a register that doubles each cycle, 4320 and 5.1.
 
 from __future__ import annotations
 
-from functools import partial, reduce
-from operator import or_
+from functools import partial
 
 from amaranth.hdl import Array, Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
@@ -21,11 +20,9 @@ from amaranth.lib import data, wiring
 from ...models.formats import scalar
 from ...models.pe import BitSerial
 from ..rounding import delay
+from ..shift import NEAR, by_lines
 from . import integer
 from .stations import Stations, dot_ports, row_ports
-
-NEAR = 4
-"""Places that the first half of a shift chooses among."""
 
 
 def stations(pe: BitSerial) -> Stations:
@@ -134,16 +131,9 @@ class Dot(wiring.Component):
         m.d.sync += count.eq(sum((row.bits & self.column)[lane] for lane in range(pe.lanes)))
         signed_count = Signal.like(count)
         m.d.comb += signed_count.eq(count ^ row.negative.replicate(len(count)))
-        addend = shift(shift(signed_count, row.near, 1), row.far, NEAR)
+        addend = by_lines(by_lines(signed_count, row.near, 1), row.far, NEAR)
         integer.hold(m, row.first, row.last, addend, self.result)
         return m
-
-
-def shift(number: Value, lines: Value, places: int) -> Value:
-    """Return a number shifted by `places` times the index of the one line that is set."""
-    if len(lines) == 1:
-        return number
-    return reduce(or_, ((number & line.replicate(len(number))) << places * index for index, line in enumerate(lines)))
 
 
 def most(lanes: int) -> int:

@@ -16,6 +16,12 @@ from .stations import finish_ports
 NAN, INFINITY = 0x7FC00000, 0x7F800000
 
 
+def resolved(result: Value, edges: list[int]) -> Value:
+    """Return a cell's sum with the carries that wait at these edges of its parts."""
+    carries = zip(result[edges[-1] :], edges[1:], strict=False)
+    return result[: edges[-1]] + sum(carry << place for carry, place in carries)
+
+
 class AddAny(wiring.Component):
     """Adds two float32 numbers as IEEE 754 does, infinities and NaN too, with `latency` cycles and interval 1.
 
@@ -77,8 +83,7 @@ class Finish(wiring.Component):
         formats = [scalar(mode.scale) for mode in pe.modes]
         precision = max(1 + each.mantissa_bits for each in formats)
         total = Signal(signed(pe.accumulator_bits))
-        carries = zip(self.accumulator[len(total) :], self._edges[1:], strict=False)
-        m.d.sync += total.eq(self.accumulator[: len(total)] + sum(carry << place for carry, place in carries))
+        m.d.sync += total.eq(resolved(self.accumulator, self._edges))
         scales = [Signal(SCALE, name=name) for name in ("left", "right")]
         unit = Signal(signed(10))
         for code, scale in zip((self.activation_sum, self.scale), scales, strict=True):

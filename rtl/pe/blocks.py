@@ -176,27 +176,7 @@ class Dot(wiring.Component):
             for index, place in enumerate(places(pe)):
                 a, w = row[lane][f"place_{index}"], column[lane][f"place_{index}"]
                 terms += multiplied(a.integer, w.digits) if place.exponent == 0 else shifted(m, a, w, place)
-        # A top bit that counts as negative is its complement, counted as positive, less a constant.
-        constant = -sum(1 << term.place + len(term.value) - 1 for term in terms if term.signed) % (1 << bits)
-        addends = [(Cat(term.value[:-1], term.value[-1] ^ term.signed), term.place) for term in terms]
-        addends += [(C(1, 1), bit) for bit in range(bits) if constant >> bit & 1]
-
-        parts = list(pairwise(edges(bits)))
-        so_far, shown = (Signal.like(self.result, reset_less=True, name=name) for name in ("so_far", "shown"))
-        added = Signal.like(self.result)
-        kept = so_far & (~(step.valid & step.first)).replicate(len(so_far))
-        addends.append((kept[:bits], 0))
-        addends += [(carry, high) for carry, (_, high) in zip(kept[bits:], parts, strict=False)]
-        one, other = (pair if len(parts) <= 2 else pair_without_ripple)(m, addends, bits)
-        for index, (low, high) in enumerate(parts):
-            part = Signal(high - low + 1, name=f"part_{index}")
-            m.d.comb += [part.eq(one[low:high] + other[low:high]), added[low:high].eq(part)]
-            if high < bits:
-                m.d.comb += added[bits + index].eq(part[-1])
-        m.d.sync += so_far.eq(added)
-        with m.If(step.valid & step.last):
-            m.d.sync += shown.eq(added)
-        m.d.comb += self.result.eq(shown)
+        accumulate(m, terms, step.valid & step.first, step.valid & step.last, bits, self.result)
         return m
 
 
@@ -206,6 +186,34 @@ class Term(NamedTuple):
     value: Value
     place: int
     signed: bool
+
+
+def accumulate(m: Module, terms: list[Term], first: Value, last: Value, bits: int, result: Value) -> None:
+    """Sum terms, which are 0 in cycles without operands, from `first` to `last`; show the sum from the next cycle on.
+
+    bits : of the sum, which wraps. result : `result_bits(bits)`, the sum and its carries.
+    """
+    # A top bit that counts as negative is its complement, counted as positive, less a constant.
+    constant = -sum(1 << term.place + len(term.value) - 1 for term in terms if term.signed) % (1 << bits)
+    addends = [(Cat(term.value[:-1], term.value[-1] ^ term.signed), term.place) for term in terms]
+    addends += [(C(1, 1), bit) for bit in range(bits) if constant >> bit & 1]
+
+    parts = list(pairwise(edges(bits)))
+    so_far, shown = (Signal.like(result, reset_less=True, name=name) for name in ("so_far", "shown"))
+    added = Signal.like(result)
+    kept = so_far & (~first).replicate(len(so_far))
+    addends.append((kept[:bits], 0))
+    addends += [(carry, high) for carry, (_, high) in zip(kept[bits:], parts, strict=False)]
+    one, other = (pair if len(parts) <= 2 else pair_without_ripple)(m, addends, bits)
+    for index, (low, high) in enumerate(parts):
+        part = Signal(high - low + 1, name=f"part_{index}")
+        m.d.comb += [part.eq(one[low:high] + other[low:high]), added[low:high].eq(part)]
+        if high < bits:
+            m.d.comb += added[bits + index].eq(part[-1])
+    m.d.sync += so_far.eq(added)
+    with m.If(last):
+        m.d.sync += shown.eq(added)
+    m.d.comb += result.eq(shown)
 
 
 def multiplied(a: Value, digits: data.View) -> list[Term]:

@@ -13,7 +13,6 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
 from ...models.formats import scalar
-from ...models.pe import PE
 from ...models.pe.fixed import fixed_point
 from ...models.pe.integer import IntegerPE
 from ..fixed import to_fixed
@@ -118,7 +117,7 @@ class PrepareRow(wiring.Component):
         return m
 
 
-def count(m: Module, pe: PE, step: Value, addends: dict[str, Value], sums: Any) -> None:
+def count(m: Module, pe: IntegerPE, step: Value, addends: dict[str, Value], sums: Any) -> None:
     """Sum what a row adds in each step, known when its operands are; `step` is that of the row's inputs.
 
     The sums appear with the results of the cells, which take `dot_latency` cycles.
@@ -200,7 +199,7 @@ class Dot(wiring.Component):
         return m
 
 
-def accumulate(m: Module, pe: PE, step: Value, addend: Value, result: Value, carry: Value | int = 0) -> None:
+def accumulate(m: Module, pe: IntegerPE, step: Value, addend: Value, result: Value, carry: Value | int = 0) -> None:
     """Sum `addend + carry`, 0 in cycles without operands, over the steps of a segment; show the sum when it has ended.
 
     The result is shown `dot_latency` cycles after `step`, all but one of which the addend has taken.

@@ -2,13 +2,18 @@
 
 A column subtracts the constant from the fields of its weights. Operands that make a product 0 have a field so low that
 no sum with it is positive, so that a cell has one condition for all that is too small.
+
+Four lanes of e4m3 with registers before them take 9376 um2 and 4.3 ns in sky130_fd_sc_hd (Yosys 0.70 + ABC, 4 ns).
+Without the registers behind the sums of fields it is 8824 and 6.5; with products added up in a register before they
+meet the accumulator, and a carry that ripples through it, 8736 and 8.1; with a line for each place of the shift 9838.
+Exact products of the same format, in `blocks`, take 15317 and 5.9.
 """
 
 from __future__ import annotations
 
 from functools import partial
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
 from ...models.formats import Format, scalar
@@ -17,9 +22,10 @@ from ...models.pe import Lmul
 from ...models.pe.fixed import fixed_point
 from ..float import Add
 from ..rounding import FP32, Round, delay
-from . import integer
+from ..shift import NEAR, by_lines
+from .block_finish import resolved
+from .blocks import Term, accumulate, edges, result_bits
 from .stations import Stations, column_ports, dot_ports, finish_ports, row_ports
-from .sums import Term, add_up, offset
 
 
 def stations(pe: Lmul) -> Stations:
@@ -29,19 +35,14 @@ def stations(pe: Lmul) -> Stations:
         PrepareColumn=partial(PrepareColumn, pe),
         Dot=partial(Dot, pe),
         Finish=partial(Finish, pe),
-        result=signed(pe.accumulator_bits),
-        sum=sums(pe),
+        result=result_bits(pe.accumulator_bits),
+        sum=1,
     )
 
 
 def operands(pe: Lmul) -> data.ArrayLayout:
     """Return the layout of the operands of all lanes: signs, and fields that are at their least where there is none."""
     return data.ArrayLayout(data.StructLayout({"field": signed(scalar(pe.format).bits), "sign": 1}), pe.lanes)
-
-
-def sums(pe: Lmul) -> data.StructLayout:
-    """Return the layout of what a row sums: 1 for each step."""
-    return data.StructLayout({"steps": (pe.group // pe.lanes + 1).bit_length()})
 
 
 def prepare(format: Format, code: Value, valid: Value, less: int) -> Value:
@@ -63,19 +64,18 @@ class PrepareRow(wiring.Component):
     step : in, `STEP`, with its rules.
     activations : in, activation_bits * lanes; lane l at bit activation_bits * l.
     operand : out, `operands(pe)`, a cycle later; in cycles without operands fields are at their least.
-    sum : out, `sums(pe)` of the last segment that ended.
+    sum : out, 1; 0.
     """
 
     def __init__(self, pe: Lmul) -> None:
         self._pe = pe
-        super().__init__(row_ports(pe, operands(pe).size, sums(pe)))
+        super().__init__(row_ports(pe, operands(pe).size, 1))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pe, format = self._pe, scalar(self._pe.format)
         codes = (self.activations.word_select(lane, format.bits) for lane in range(pe.lanes))
         m.d.sync += self.operand.eq(Cat(prepare(format, code, self.step.valid, 0) for code in codes))
-        integer.count(m, pe, self.step, {"steps": Const(1)}, self.sum)
         return m
 
 
@@ -96,7 +96,7 @@ class PrepareColumn(wiring.Component):
         m = Module()
         pe, format = self._pe, scalar(self._pe.format)
         codes = (self.weights.word_select(lane, format.bits) for lane in range(pe.lanes))
-        m.d.sync += self.operand.eq(Cat(prepare(format, code, Const(1), constant(format)) for code in codes))
+        m.d.sync += self.operand.eq(Cat(prepare(format, code, C(1, 1), constant(format)) for code in codes))
         return m
 
 
@@ -111,35 +111,26 @@ class Dot(wiring.Component):
     -----
     step : in, `STEP`, with its rules.
     row, column : in, `operands(pe)`; fields of a row are at their least in cycles without operands.
-    result : out, signed `accumulator_bits`; sum of the last segment that ended and, for each step, of `offset` of its
-        terms. Sums wrap.
+    result : out, `result_bits`; sum of the last segment that ended, and its carries.
     """
 
     def __init__(self, pe: Lmul) -> None:
         self._pe = pe
         words = operands(pe).size
-        super().__init__(dot_ports(words, words, signed(pe.accumulator_bits)))
+        super().__init__(dot_ports(words, words, result_bits(pe.accumulator_bits)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pe = self._pe
-        total = add_up(m, terms(m, pe, self.row, self.column), self.step.valid)
-        product = Signal(len(total.number), reset_less=True)
-        carry = Signal(reset_less=True)
-        m.d.sync += [product.eq(total.number), carry.eq(total.carry)]
-        integer.accumulate(m, pe, self.step, product, self.result, carry)
+        pe, format = self._pe, scalar(self._pe.format)
+        terms = []
+        for a, w in zip(data.View(operands(pe), self.row), data.View(operands(pe), self.column), strict=True):
+            code, negative = (delay(m, each, 1) for each in product(m, format, a, w))
+            number = decode(format, code)
+            terms.append(Term(Cat(number ^ negative.replicate(len(number)), negative), 0, signed=True))
+            terms.append(Term(negative, 0, signed=False))
+        first, last = delay(m, Cat(self.step.valid & self.step.first, self.step.valid & self.step.last), 1)
+        accumulate(m, terms, first, last, pe.accumulator_bits, self.result)
         return m
-
-
-def terms(m: Module, pe: Lmul, row: Value, column: Value) -> list[Term]:
-    """Return the products of all lanes as integers."""
-    format = scalar(pe.format)
-    found = []
-    for a, w in zip(data.View(operands(pe), row), data.View(operands(pe), column), strict=True):
-        code, negative = product(m, format, a, w)
-        magnitude = decode(format, code)
-        found.append(Term(Cat(magnitude, Const(0, 1)) ^ negative.replicate(len(magnitude) + 1), negative))
-    return found
 
 
 def product(m: Module, format: Format, a: data.View, w: data.View) -> tuple[Value, Value]:
@@ -158,7 +149,12 @@ def decode(format: Format, code: Value) -> Value:
     """Return the magnitude of a code, in units of the format's least value."""
     mantissa, field = code[: format.mantissa_bits], code[format.mantissa_bits :]
     normal = field.any()
-    return (Cat(mantissa, normal) << (field - normal)[: len(field)])[: fixed_point(format.name).bits - 1]
+    # Subnormal numbers are shifted by as much as those of the first exponent, which is 1.
+    near = Cat(field[:2] == place if place != 1 else (field[:2] == 1) | ~normal for place in range(NEAR))
+    far = Cat(field[2:] == place for place in range(1 << len(field) - 2))
+    near = near & Cat(normal, C(~0, NEAR - 1))
+    shifted = by_lines(by_lines(Cat(mantissa, normal), near, 1), far, NEAR)
+    return shifted[1 : fixed_point(format.name).bits]
 
 
 class Finish(wiring.Component):
@@ -170,9 +166,8 @@ class Finish(wiring.Component):
 
     Ports
     -----
-    accumulator : in, signed `accumulator_bits`; result of a cell.
-    activation_sum : in, `sums(pe)`; those of its row.
-    mode, zero_point, scale, scaled : in; not used.
+    accumulator : in, `result_bits`; result of a cell.
+    mode, activation_sum, zero_point, scale, scaled : in; not used.
     base : in, 32; the total before: bits of a finite float32.
     total : out, 32, `latency` cycles later; f32(base + f32(sum)).
     """
@@ -181,20 +176,22 @@ class Finish(wiring.Component):
 
     def __init__(self, pe: Lmul) -> None:
         self._pe = pe
-        super().__init__(finish_ports(signed(pe.accumulator_bits), sums(pe)))
+        super().__init__(finish_ports(result_bits(pe.accumulator_bits), 1))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pe = self._pe
-        bits = fixed_point(pe.format).bits
-        excess = offset([Term(Signal(bits))] * pe.lanes) * self.activation_sum.steps
         total = Signal(signed(pe.accumulator_bits))
-        m.d.sync += total.eq(self.accumulator - excess)
         m.submodules.round = round = Round(max(pe.accumulator_bits, 25))
-        m.d.comb += [round.format.eq(FP32), round.exponent.eq(fixed_point(pe.format).exponent)]
-        m.d.sync += [round.sign.eq(total[-1]), round.magnitude.eq(abs(total))]
         m.submodules.add = add = Add()
+        m.d.sync += [
+            total.eq(resolved(self.accumulator, edges(pe.accumulator_bits))),
+            round.sign.eq(total[-1]),
+            round.magnitude.eq(abs(total)),
+        ]
         m.d.comb += [
+            round.format.eq(FP32),
+            round.exponent.eq(fixed_point(pe.format).exponent),
             add.a.eq(delay(m, self.base, 2 + Round.latency)),
             add.b.eq(round.value),
             self.total.eq(add.sum),

@@ -104,8 +104,8 @@ def test_a_wrong_place_is_caught(monkeypatch):
     for name, value in {"M": 2, "DRAIN": 1}.items():
         monkeypatch.setattr(verification, name, value)
     monkeypatch.setattr(BitSerial, "variants", lambda: ({"activation": "int2", "weight_bits": 2, "lanes": 4},))
-    right = bitserial.shift
-    monkeypatch.setattr(bitserial, "shift", lambda number, lines, places: right(number, lines[::-1], places))
+    right = bitserial.by_lines
+    monkeypatch.setattr(bitserial, "by_lines", lambda number, lines, places: right(number, lines[::-1], places))
     assert all(result["failures"] for result in verification.verify("bitserial", seed=4) if not result["exhaustive"])
 
 
