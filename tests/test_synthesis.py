@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 
 from dyad.analysis import cli
 from dyad.hw.synthesis import fpga, liberty, process, rivals, yosys
-from dyad.hw.synthesis.baselines import LookUpAccumulate, LookUpTable, MultiplyAccumulate, PositMultiplyAccumulate
+from dyad.hw.synthesis.baselines import (
+    FloatProduct,
+    LookUpAccumulate,
+    LookUpTable,
+    MultiplyAccumulate,
+    PositMultiplyAccumulate,
+)
 from dyad.hw.synthesis.boolean import truth
 from dyad.hw.synthesis.cells import FALL, RISE, Table
 from dyad.hw.synthesis.library import Library
@@ -26,6 +32,7 @@ from dyad.hw.synthesis.timing import longest_path
 from dyad.models import pe
 from dyad.models.errors import InputError
 from dyad.models.formats import scalar
+from dyad.models.formats.lmul import lmul
 from dyad.models.pe.words import join
 from dyad.tests import cells
 from dyad.tests.adder import Adder
@@ -458,6 +465,26 @@ def test_frame_of_the_comparison_multiplies(bits, recoding, lanes):
     own = 256 * 5 * lanes if recoding == "digits" else 256 * lanes if recoding == "ternary" else 0
     products = (a * (w - 10 * (recoding == "digits"))).sum(axis=1) + own
     assert shown == [int(products[index - index % 7 : index + 1].sum()) for index in range(40)]
+
+
+@pytest.mark.parametrize("name", ["e4m3", "e5m2", "bf16"])
+def test_frame_of_the_comparison_multiplies_floats(name):
+    format, random = scalar(name), np.random.default_rng(3)
+    smallest, largest = 2.0 ** (1 - format.bias), format.maximum
+    codes = random.integers(0, 1 << format.bits, (2, 400)).astype(format.dtype)
+    codes[:, :200] = format.encode(random.normal(size=(2, 200)) * 2.0 ** random.integers(-4, 5, (2, 200)))
+    codes[~np.isfinite(format.decode(codes))] = 0
+    inputs = padded(dict(zip("aw", codes.tolist(), strict=True)), 2)
+    assert run(FloatProduct(name, False), 402, inputs, "product")[2:] == lmul(format, *codes).tolist()
+
+    a, w = (np.where(abs(values) < smallest, 0, values) for values in format.decode(codes))
+    rounded = format.encode(a * w)
+    compared = abs(a * w) <= largest
+    expected = np.where(abs(format.decode(rounded)) < smallest, 0, rounded)
+    shown = np.array(run(FloatProduct(name, True), 402, inputs, "product")[2:])
+    tiny = (abs(a * w) < smallest) & (expected != 0)  # rounded up to the least normal number
+    assert (compared & ~tiny).sum() > 250
+    assert np.array_equal(shown[compared & ~tiny], expected[compared & ~tiny])
 
 
 def test_frame_of_the_comparison_looks_up():

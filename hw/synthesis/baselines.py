@@ -12,6 +12,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...models.formats import scalar
+from ...models.formats.lmul import offset
 from ...models.pe import Lut, XrNpe
 from ...models.pe.xr_npe import MODES
 from ...rtl.decode import decode
@@ -188,6 +189,55 @@ class LookUpTable(wiring.Component):
         bits = len(Value.cast(data.View(lut.tables(self._pe), result)[0].entries[0]))
         m.d.sync += [held.eq(self.activation), result.eq(Cat(*(entry[:bits] for entry in entries), even))]
         m.d.comb += self.table.eq(result)
+        return m
+
+
+class FloatProduct(wiring.Component):
+    """Multiplies two floats between registers; codes that are not normal count as 0, as in `dyad.models.formats.lmul`.
+
+    Parameters
+    ----------
+    format : their name and that of the product.
+    exact : whether significands are multiplied and the product is rounded to nearest even; else fields are added. Below
+        the normal range an exact product is 0. Above the largest code, as L-Mul has it, both are the largest.
+
+    Ports
+    -----
+    a, w : in, codes.
+    product : out, code, two cycles later.
+    """
+
+    def __init__(self, format: str, exact: bool) -> None:
+        self._format, self._exact = scalar(format), exact
+        bits = self._format.bits
+        super().__init__({"a": In(bits), "w": In(bits), "product": Out(bits)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        format, mantissa = self._format, self._format.mantissa_bits
+        a, w, product = (Signal(format.bits, reset_less=True, name=name) for name in ("a_held", "w_held", "result"))
+        fields = Signal(signed(format.bits + 2))
+        if self._exact:
+            significand = Signal(2 * mantissa + 2)
+            m.d.comb += significand.eq(Cat(a[:mantissa], 1) * Cat(w[:mantissa], 1))
+            top = significand[-1]
+            whole = Mux(top, significand[mantissa + 1 : -1], significand[mantissa:-2])
+            half = Mux(top, significand[mantissa], significand[mantissa - 1])
+            below = significand[: mantissa - 1].any() | (top & significand[mantissa - 1])
+            exponent = a[mantissa:-1] + w[mantissa:-1] + top - format.bias
+            m.d.comb += fields.eq((exponent << mantissa) + whole + (half & (below | whole[0])))
+            small = fields >> mantissa <= 0
+        else:
+            m.d.comb += fields.eq(a[:-1] + w[:-1] - offset(format))
+            small = fields < 0
+        some = a[mantissa:-1].any() & w[mantissa:-1].any() & ~small
+        code = Mux(fields >> format.bits - 1 > 0, format.largest, fields[: format.bits - 1])
+        m.d.sync += [
+            a.eq(self.a),
+            w.eq(self.w),
+            product.eq(Cat(code, a[-1] ^ w[-1]) & some.replicate(format.bits)),
+        ]
+        m.d.comb += self.product.eq(product)
         return m
 
 

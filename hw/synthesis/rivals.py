@@ -14,7 +14,13 @@ from amaranth.lib.wiring import Component
 
 from ...models.errors import InputError
 from ...models.pe import get
-from .baselines import LookUpAccumulate, LookUpTable, MultiplyAccumulate, PositMultiplyAccumulate
+from .baselines import (
+    FloatProduct,
+    LookUpAccumulate,
+    LookUpTable,
+    MultiplyAccumulate,
+    PositMultiplyAccumulate,
+)
 from .library import Library
 from .measure import measure, station
 from .process import Surroundings
@@ -74,6 +80,14 @@ def _exact(format: str, area: float, why: str, sums: int) -> Rival:
     ours = f"decoders and cell in two stages, one product, {sums}-bit quire"
     name = f"MAC {format} with quire"
     return Rival("xr_npe", name, "two stages", area, ours, lambda: PositMultiplyAccumulate(format, 127), why)
+
+
+def _product(format: str, area: float) -> Rival:
+    why = "fields are added in place of significands multiplied; nothing is rounded"
+    ours = f"unit for products of {format}, between registers"
+    return Rival(
+        "lmul", f"product of {format}", "multiplication operator", area, ours, lambda: FloatProduct(format, False), why
+    )
 
 
 RIVALS: tuple[Rival, ...] = (
@@ -181,6 +195,17 @@ RIVALS: tuple[Rival, ...] = (
         "cell of 4 lanes, bfp(7,16)",
         _station("bfp", None, format="bfp(7,16)"),
         "as for mxint8, with 7-bit magnitudes",
+    ),
+    _product("bf16", 3999),
+    _product("e4m3", 1295),
+    Rival(
+        "lmul",
+        "FMA fp8 (cvfpu)",
+        "arXiv 2007.01530",
+        4368,
+        "cell of 1 lane, e4m3",
+        _station("lmul", None, lanes=1),
+        "products by addition; exact sums of a group, wider than fp8, which are left to the finish station to round",
     ),
     Rival(
         "dequant_mac",
