@@ -20,6 +20,8 @@ from .description import PE
 from .mode import Mode
 from .output import FORMATS
 
+LIMITS = np.finfo(np.float32)
+
 
 @dataclass(frozen=True)
 class FloatPE(PE):
@@ -67,6 +69,23 @@ class FloatPE(PE):
         k : its length.
         products : gives those of a part of it, [..., M, length of the part, N].
         """
-        parts = (products(slice(start, start + self.lanes)) for start in range(0, k, self.lanes))
-        add = ORDERS["pairwise"]
-        return reduce(np.add, (add(np.moveaxis(part, -2, 0), np.add) for part in parts))
+        return sums(self.lanes, k, products)
+
+
+def sums(
+    lanes: int,
+    k: int,
+    products: Callable[[slice], NDArray[np.float32]],
+    add: Callable[[NDArray, NDArray], NDArray] = np.add,
+) -> NDArray[np.float32]:
+    """Return the sums of a segment, as `FloatPE.sums`, by any addition."""
+    parts = (products(slice(start, start + lanes)) for start in range(0, k, lanes))
+    pairwise = ORDERS["pairwise"]
+    return reduce(add, (pairwise(np.moveaxis(part, -2, 0), add) for part in parts))
+
+
+def add_within(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return float32 sums that are normal numbers or 0: +0 below those, the largest with its sign beyond."""
+    with np.errstate(over="ignore"):
+        total = np.clip(a + b, -LIMITS.max, LIMITS.max)
+    return np.where(abs(total) < LIMITS.smallest_normal, np.float32(0), total)

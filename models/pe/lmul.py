@@ -6,6 +6,10 @@ in floating point; the exact sums are ours, and that a column takes the constant
 
 The addition can give codes of infinity and NaN; summed, they count as the numbers of one more binade, as a decoder has
 them that knows of neither.
+
+Products of bf16 have too wide a range for that: they are summed in float32, in the order of `floats`. There nothing is
+infinite: products and sums below the normal range are 0, and those beyond it, codes of infinity and NaN among them, are
+the largest number, of the operands' format and of float32.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from ..formats import scalar
 from ..formats.lmul import lmul
 from .description import PE
 from .fixed import fixed_point, numbers
+from .floats import LIMITS, add_within, sums
 from .mode import Mode
 from .output import FORMATS
 
@@ -36,7 +41,7 @@ class Lmul(PE):
     Parameters
     ----------
     lanes : products that a cell sums in one step.
-    group : products that the accumulator surely holds.
+    group : products that the accumulator surely holds; of bf16 those after which a cell finishes.
     format : of both operands, one of `formats`.
 
     Raises
@@ -49,10 +54,8 @@ class Lmul(PE):
     format: str = "e4m3"
 
     name: ClassVar[str] = "lmul"
-    formats: ClassVar[tuple[str, ...]] = ("e4m3", "e5m2")
+    formats: ClassVar[tuple[str, ...]] = ("e4m3", "e5m2", "bf16")
     prepare_latency: ClassVar[int] = 1
-    dot_latency: ClassVar[int] = 2
-    finish_latency: ClassVar[int] = 10
     unit_scale: ClassVar[int] = 0x3C00
     outputs: ClassVar[tuple[str, ...]] = FORMATS
 
@@ -82,19 +85,39 @@ class Lmul(PE):
         return scalar(self.format).bits
 
     @property
+    def exact(self) -> bool:
+        """Whether sums are exact; else they are rounded to float32."""
+        return self.format != "bf16"
+
+    @property
+    def dot_latency(self) -> int:
+        """Cycles of a cell: products and accumulator; if it adds in float32, each level of the tree in between."""
+        return 2 if self.exact else 2 + (self.lanes - 1).bit_length()
+
+    @property
+    def finish_latency(self) -> int:
+        """Cycles of the finish station, which has a float32 to add or makes one first."""
+        return 10 if self.exact else 5
+
+    @property
     def accumulator_bits(self) -> int:
         """Bits of the sum of a group."""
+        if not self.exact:
+            return 32
         return (fixed_point(self.format).largest * self.group).bit_length() + 1
 
     def longest(self, mode: Mode) -> int:
         """Return how many products the accumulator surely holds."""
         return self.group
 
-    def dot(self, a: NDArray[np.integer], q: NDArray[np.integer], mode: Mode) -> NDArray[np.int64]:
-        """Return the exact sums of a segment, in units of the format's least value.
+    def dot(self, a: NDArray[np.integer], q: NDArray[np.integer], mode: Mode) -> NDArray[Any]:
+        """Return the sums of a segment: exact ones in units of the format's least value, int64, or float32.
 
         a : codes [..., M, k]; q : codes [..., k, N]; returns [..., M, N].
         """
+        if not self.exact:
+            one, other = (codes.astype(np.uint16) for codes in (a, q))
+            return sums(self.lanes, a.shape[-1], lambda part: _values(one[..., part], other[..., part, :]), add_within)
         table, bits = _table(self.format), scalar(self.format).bits
         left, right = a.astype(np.int64)[..., None] << bits, q.astype(np.int64)[..., None, :, :]
         total = np.zeros((*a.shape[:-1], q.shape[-1]), np.int64)
@@ -106,16 +129,31 @@ class Lmul(PE):
 
     def finish(
         self,
-        sums: NDArray[np.int64],
+        sums: NDArray[Any],
         activation_sums: NDArray[np.int64] | None,
         zero_points: NDArray[np.integer] | None,
         scales: NDArray[np.floating] | None,
         total: NDArray[np.int32] | NDArray[np.float32],
         mode: Mode,
     ) -> NDArray[np.float32]:
-        """Return total + sums, [..., M, N], both rounded to the nearest float32; the other arguments do not matter."""
+        """Return total + sums, [..., M, N], both rounded to the nearest float32; the other arguments do not matter.
+
+        Totals of bf16 products are finite: they end at the largest number.
+        """
+        if not self.exact:
+            with np.errstate(over="ignore"):
+                return np.clip(total.view(np.float32) + sums, -LIMITS.max, LIMITS.max)
         values = np.ldexp(sums.astype(np.float64), fixed_point(self.format).exponent)
         return total.view(np.float32) + values.astype(np.float32)
+
+
+def _values(a: NDArray[np.uint16], q: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Return the products of bf16 codes as float32, each 0 or normal. a : [..., M, k]; q : [..., k, N]."""
+    format = scalar("bf16")
+    codes = lmul(format, a[..., None], q[..., None, :, :])
+    magnitude = np.minimum(codes & format.sign - 1, format.largest)
+    some = magnitude >= 1 << format.mantissa_bits
+    return np.where(some, (magnitude | codes & format.sign).astype(np.uint32) << np.uint32(16), 0).view(np.float32)
 
 
 @cache

@@ -121,8 +121,14 @@ def bounds(pe: PE, mode: Mode, m: int, n: int) -> Cases:
 def _cancelling(pe: PE, mode: Mode, cases: Cases, random: np.random.Generator) -> NDArray[np.int64]:
     """Return the bits of the scaled sums with the other sign, some of them a few units in the last place away."""
     product = Model(pe, mode).totals(replace(cases, scaled=np.ones_like(cases.scaled))).astype(np.int64)
-    near = (product ^ 1 << 31) + random.integers(-2, 3, product.shape)
+    opposite = product ^ 1 << 31
+    near = opposite + random.integers(-2, 3, product.shape)
+    near = np.where(_is_finite(opposite) & ~_is_finite(near), opposite, near)
     return np.where(product & 0x7FFFFFFF, near, 0)
+
+
+def _is_finite(bits: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return bits >> 23 & 0xFF != 0xFF
 
 
 def _fitting(pe: PE, mode: Mode, cases: Cases, random: np.random.Generator) -> NDArray[np.int64]:

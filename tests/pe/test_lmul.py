@@ -4,6 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.sim import Simulator
 
 from dyad.hw import verify as verification
 from dyad.models import formats
@@ -13,10 +15,14 @@ from dyad.models.formats import scalar
 from dyad.models.formats.lmul import lmul_reference
 from dyad.models.pe import Lmul
 from dyad.models.pe import lmul as model
+from dyad.models.pe.floats import add_within
+from dyad.rtl.pe import floats
 from dyad.rtl.pe import lmul as circuit
 
 ALL = [Lmul(**parameters) for parameters in Lmul.variants()]
-each = pytest.mark.parametrize("pe", ALL, ids=lambda pe: pe.format)
+each = pytest.mark.parametrize("pe", [pe for pe in ALL if pe.exact], ids=lambda pe: pe.format)
+BF16 = Lmul(format="bf16")
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def value(format, code):
@@ -70,9 +76,73 @@ def test_the_accumulator_is_as_narrow_as_the_group_allows(pe):
     assert 1 << pe.accumulator_bits - 2 <= reached < 1 << pe.accumulator_bits - 1
 
 
-@each
+def number(a, w):
+    """The float32 of a product of bf16 codes: 0 or normal, the largest for codes of infinity and NaN."""
+    format = scalar("bf16")
+    code = lmul_reference(format, a, w)
+    sign, magnitude = divmod(code, 1 << 15)
+    magnitude = 0 if magnitude < 1 << format.mantissa_bits else min(magnitude, format.largest)
+    return np.float32((-1) ** sign * float(format.decode(np.array([magnitude], np.uint16))[0]))
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_sums_of_bf16_are_rounded_in_order(wide):
+    """Four lanes: (p0 + p1) + (p2 + p3), and so on; nothing is subnormal or infinite."""
+    format, random = scalar("bf16"), np.random.default_rng(4)
+    a, q = (random.integers(0, 1 << 16, shape) if wide else format.encode(random.normal(size=shape))
+            for shape in ((3, 11), (11, 4)))  # fmt: skip
+    expected = []
+    for row in a.tolist():
+        for column in q.T.tolist():
+            p = [*(number(*pair) for pair in zip(row, column, strict=True)), np.float32(0)]
+            steps = [add_within(add_within(*p[k : k + 2]), add_within(*p[k + 2 : k + 4])) for k in range(0, 12, 4)]
+            expected.append(add_within(add_within(steps[0], steps[1]), steps[2]))
+    assert BF16.dot(a, q, BF16.modes[0]).ravel().tolist() == [float(each) for each in expected]
+
+
+def test_products_and_totals_of_bf16_stay_in_range():
+    largest, least = 0x7F7F, 0x0080
+    a = np.array([[largest, largest, 0, 0], [largest, 0, 0, 0], [least, 0, 0, 0]])
+    q = np.array([[largest, 0xFF7F], [largest, 0xFF7F], [0, 0], [0, 0]])
+    sums = BF16.dot(a, q, BF16.modes[0])
+    one = float(scalar("bf16").maximum)
+    assert sums[:2].tolist() == [[LARGEST, -LARGEST], [one, -one]]
+    assert BF16.dot(a[2:], np.full((4, 1), least), BF16.modes[0]).tolist() == [[0]]
+    total = BF16.finish(sums, None, None, None, np.copysign(np.float32(LARGEST), sums), BF16.modes[0])
+    assert total[0].tolist() == [LARGEST, -LARGEST]
+
+
+def test_the_adder_keeps_in_range():
+    random = np.random.default_rng(5)
+    exponent = random.choice([0, 1, 2, 24, 25, 127, 150, 253, 254], (2, 1000))
+    fraction = random.choice([0, 1, 0x123456, 0x400000, 0x7FFFFF], exponent.shape)
+    sign = random.integers(0, 2, exponent.shape) << 31
+    a, b = np.where(exponent, exponent << 23 | fraction | sign, 0)
+    near = (a ^ 1 << 31) + random.integers(-1, 2, a.shape)
+    b = np.where(random.integers(0, 2, a.shape), near, b)
+    b = np.where((b >> 23 & 255) % 255 == 0, 0, b)
+    one, other, total = Signal(32), Signal(32), Signal(32)
+    m = Module()
+    m.d.comb += total.eq(floats.add(m, one, other, limited=False))
+    shown = []
+
+    async def bench(context):
+        for pair in zip(a.tolist(), b.tolist(), strict=True):
+            context.set(Cat(one, other), pair[0] | pair[1] << 32)
+            shown.append(context.get(total))
+
+    simulator = Simulator(m)
+    simulator.add_testbench(bench)
+    simulator.run()
+    values = (each.astype(np.uint32).view(np.float32) for each in (a, b))
+    expected = add_within(*values).view(np.uint32)
+    assert shown == expected.tolist()
+    assert {0, 0x7F7FFFFF, 0xFF7FFFFF} <= set(shown)
+
+
+@pytest.mark.parametrize("pe", ALL, ids=lambda pe: pe.format)
 def test_the_machine_knows_the_latency_of_the_circuit(pe):
-    assert circuit.Finish.latency == pe.finish_latency
+    assert (circuit.Finish if pe.exact else floats.Finish).latency == pe.finish_latency
 
 
 @pytest.mark.parametrize(
