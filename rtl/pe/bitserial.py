@@ -131,8 +131,9 @@ class Dot(wiring.Component):
         m.d.sync += count.eq(sum((row.bits & self.column)[lane] for lane in range(pe.lanes)))
         signed_count = Signal.like(count)
         m.d.comb += signed_count.eq(count ^ row.negative.replicate(len(count)))
-        addend = by_lines(by_lines(signed_count, row.near, 1), row.far, NEAR)
-        integer.hold(m, row.first, row.last, addend, self.result)
+        nearer = Signal(len(count) + len(row.near) - 1)
+        m.d.comb += nearer.eq(by_lines(signed_count, row.near, 1))
+        integer.hold(m, row.first, row.last, by_lines(nearer, row.far, NEAR), self.result)
         return m
 
 

@@ -133,7 +133,7 @@ class Dot(wiring.Component):
         terms = []
         for a, w in zip(data.View(operands(pe), self.row), data.View(operands(pe), self.column), strict=True):
             code, negative = (delay(m, each, 1) for each in product(m, format, a, w))
-            number = decode(format, code)
+            number = decode(m, format, code)
             terms.append(Term(Cat(number ^ negative.replicate(len(number)), negative), 0, signed=True))
             terms.append(Term(negative, 0, signed=False))
         first, last = delay(m, Cat(self.step.valid & self.step.first, self.step.valid & self.step.last), 1)
@@ -163,7 +163,7 @@ def value(m: Module, row: Value, column: Value) -> Value:
     return Cat(C(0, 16), magnitude[: len(code)], negative) & exponent.any().replicate(32)
 
 
-def decode(format: Format, code: Value) -> Value:
+def decode(m: Module, format: Format, code: Value) -> Value:
     """Return the magnitude of a code, in units of the format's least value."""
     mantissa, field = code[: format.mantissa_bits], code[format.mantissa_bits :]
     normal = field.any()
@@ -171,8 +171,9 @@ def decode(format: Format, code: Value) -> Value:
     near = Cat(field[:2] == place if place != 1 else (field[:2] == 1) | ~normal for place in range(NEAR))
     far = Cat(field[2:] == place for place in range(1 << len(field) - 2))
     near = near & Cat(normal, C(~0, NEAR - 1))
-    shifted = by_lines(by_lines(Cat(mantissa, normal), near, 1), far, NEAR)
-    return shifted[1 : fixed_point(format.name).bits]
+    nearer = Signal(len(mantissa) + NEAR, name="nearer")
+    m.d.comb += nearer.eq(by_lines(Cat(mantissa, normal), near, 1))
+    return by_lines(nearer, far, NEAR)[1 : fixed_point(format.name).bits]
 
 
 class Finish(wiring.Component):
