@@ -101,8 +101,6 @@ def test_the_widest_circuit_equals_golden_arithmetic(monkeypatch):
 
 @pytest.mark.slow
 def test_a_wrong_place_is_caught(monkeypatch):
-    for name, value in {"M": 2, "DRAIN": 1}.items():
-        monkeypatch.setattr(verification, name, value)
     monkeypatch.setattr(BitSerial, "variants", lambda: ({"activation": "int2", "weight_bits": 2, "lanes": 4},))
     right = bitserial.by_lines
     monkeypatch.setattr(bitserial, "by_lines", lambda number, lines, places: right(number, lines[::-1], places))
