@@ -39,6 +39,7 @@ def verify(
     waves: Path | None = None,
     lanes: int | None = None,
     library: Library | None = None,
+    geometry: Geometry | None = None,
 ) -> list[dict[str, Any]]:
     """Compare the circuit of a processing element with its golden arithmetic, in every variant and mode.
 
@@ -51,6 +52,7 @@ def verify(
     seed : of the random vectors.
     lanes : lanes of a cell; its default when left out.
     library : run gates instead of the circuit: one cell with what surrounds it, mapped to the cells of this library.
+    geometry : of the tile; a small one when left out, and a single cell of gates.
     waves : where to write a VCD of a short simulation, of a few random segments in each mode of the first variant.
 
     Returns
@@ -69,24 +71,24 @@ def verify(
     for index, parameters in enumerate(processing_elements.variants(pe_name)[: None if waves is None else 1]):
         parameters = parameters if lanes is None else parameters | {"lanes": lanes}
         pe = processing_elements.get(pe_name, **parameters)
-        geometry = SMALL if library is None else SINGLE
-        inputs = {**described(pe_name, parameters, geometry), "brief": waves is not None}
-        design, name = _design(pe, library)
+        tile = geometry or (SMALL if library is None else SINGLE)
+        inputs = {**described(pe_name, parameters, tile), "brief": waves is not None}
+        design, name = _design(pe, tile, library)
         outputs = run(design, name, BENCH, inputs, waves=waves, seed=seed)
         failed = None
         if outputs["failing"] and waves is None:
             failed = toolchain.BUILD / "verify" / f"{pe_name}_{index}.vcd"
             failed.parent.mkdir(parents=True, exist_ok=True)
             replay = {**inputs, "replay": outputs["failing"]}
-            run(_design(pe, library)[0], name, BENCH, replay, waves=failed, seed=seed)
+            run(design, name, BENCH, replay, waves=failed, seed=seed)
         for result in outputs["results"]:
             results.append(result | {"waves": str(failed) if failed and result["failures"] else None})
     return results
 
 
-def _design(pe: PE, library: Library | None) -> tuple[Component | str, str]:
+def _design(pe: PE, geometry: Geometry, library: Library | None) -> tuple[Component | str, str]:
     """Return the design to run, and its name."""
     if library is None:
-        return TileBench(pe), f"{pe.name}_bench"
-    tile = MappedTile.of(pe, library, surroundings(library, None))
-    return tile.verilog, tile.name
+        return TileBench(pe, geometry), f"{pe.name}_bench"
+    mapped = MappedTile.of(pe, library, surroundings(library, None))
+    return mapped.verilog, mapped.name

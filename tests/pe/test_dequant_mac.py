@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dyad.hw import verify as verification
+from dyad.hw.bench import Geometry
 from dyad.models.errors import InputError
 from dyad.models.formats import grouped, scalar
 from dyad.models.pe import DequantMac
@@ -123,9 +124,7 @@ def test_the_machine_knows_the_latency_of_the_circuit():
 
 
 def planted(monkeypatch):
-    for name, value in {"M": 2, "DRAIN": 1}.items():
-        monkeypatch.setattr(verification, name, value)
-    return verification.verify("dequant_mac", seed=6, lanes=2)
+    return verification.verify("dequant_mac", seed=6, lanes=2, geometry=Geometry(2, 4, 1))
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 
 from dyad.hw import verify as verification
+from dyad.hw.bench import Geometry
 from dyad.models import pe as processing_elements
 from dyad.rtl import pe as circuits
 from dyad.rtl import tile
@@ -55,8 +56,6 @@ class Flipped(wiring.Component):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_one_flipped_bit_in_one_mode_is_caught(name, monkeypatch):
-    for parameter, value in {"M": 2, "DRAIN": 1}.items():
-        monkeypatch.setattr(verification, parameter, value)
     first, *_ = processing_elements.variants(name)
     monkeypatch.setattr(processing_elements, "variants", lambda name: (first,))
     modes = [mode.name for mode in processing_elements.get(name, **first).modes]
@@ -67,5 +66,5 @@ def test_one_flipped_bit_in_one_mode_is_caught(name, monkeypatch):
         return honest._replace(Dot=lambda: Flipped(honest.Dot(), wrong))
 
     monkeypatch.setattr(tile, "stations", planted)
-    results = verification.verify(name, seed=10)
+    results = verification.verify(name, seed=10, geometry=Geometry(2, 4, 1))
     assert {result["mode"] for result in results if result["failures"]} == {modes[wrong]}

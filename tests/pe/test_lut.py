@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dyad.hw import verify as verification
+from dyad.hw.bench import Geometry
 from dyad.models import pe as processing_elements
 from dyad.models.errors import InputError
 from dyad.models.formats import grouped, scalar
@@ -129,10 +130,8 @@ def test_descriptions_refuse(parameters, message):
 
 
 def test_a_wrong_selection_is_caught(monkeypatch):
-    for name, value in {"M": 2, "DRAIN": 1}.items():
-        monkeypatch.setattr(verification, name, value)
     monkeypatch.setattr(Lut, "variants", lambda: ({"weight_bits": 2},))
     right = lut.select
     monkeypatch.setattr(lut, "select", lambda entries, index: right(entries, index ^ (index == 5)))
-    results = verification.verify("lut", seed=6)
+    results = verification.verify("lut", seed=6, geometry=Geometry(2, 4, 1))
     assert all(result["failures"] for result in results if not result["exhaustive"])

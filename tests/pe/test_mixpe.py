@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dyad.hw import verify as verification
+from dyad.hw.bench import Geometry
 from dyad.models import pe as processing_elements
 from dyad.models.errors import InputError
 from dyad.models.formats import grouped, scalar
@@ -133,11 +134,9 @@ def test_the_machine_knows_the_latency_of_the_circuit():
 
 def test_the_bench_sees_one_wrong_bit_of_one_weight(monkeypatch):
     """The exhaustive part finds exactly the products of the weight that is wrong."""
-    for name, value in {"M": 2, "DRAIN": 1}.items():
-        monkeypatch.setattr(verification, name, value)
     right = mixpe.terms
     monkeypatch.setattr(mixpe, "terms", lambda a, weight, mode: right(a, (weight ^ (weight == 13))[:4], mode))
-    results = verification.verify("mixpe", seed=10, lanes=1)
+    results = verification.verify("mixpe", seed=10, lanes=1, geometry=Geometry(2, 4, 1))
     assert all(result["failures"] for result in results)
     first = results[0]
     assert (first["mode"], first["exhaustive"], first["failures"]) == ("int4xint8", True, 255)

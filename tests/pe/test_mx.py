@@ -10,6 +10,7 @@ import pytest
 from amaranth.hdl import C
 
 from dyad.hw import verify as verification
+from dyad.hw.bench import Geometry
 from dyad.models import pe as processing_elements
 from dyad.models.errors import InputError
 from dyad.models.formats import parse, scalar
@@ -159,10 +160,8 @@ def test_the_machine_knows_the_latency_of_the_circuit():
 
 
 def planted(monkeypatch, format):
-    for name, value in {"M": 2, "DRAIN": 1}.items():
-        monkeypatch.setattr(verification, name, value)
     monkeypatch.setattr(Mx, "variants", lambda: ({"format": format},))
-    return verification.verify("mx", seed=6, lanes=1)
+    return verification.verify("mx", seed=6, lanes=1, geometry=Geometry(2, 4, 1))
 
 
 @pytest.mark.slow

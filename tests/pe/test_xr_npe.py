@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dyad.hw import verify as verification
+from dyad.hw.bench import Geometry
 from dyad.hw.simulate import run
 from dyad.models import pe as processing_elements
 from dyad.models.errors import InputError
@@ -272,11 +273,9 @@ def test_zeros_that_are_not_there_are_caught(monkeypatch):
 
 
 @pytest.mark.slow
-def test_circuit_equals_golden_arithmetic_in_a_tile(monkeypatch):
+def test_circuit_equals_golden_arithmetic_in_a_tile():
     """The same with two words in a step, and with the output stage behind."""
-    for name, value in {"M": 2, "N": 1, "DRAIN": 1}.items():
-        monkeypatch.setattr(verification, name, value)
-    results = verification.verify("xr_npe", lanes=2, seed=2)
+    results = verification.verify("xr_npe", lanes=2, seed=2, geometry=Geometry(2, 1, 1))
     assert {(result["mode"], result["exhaustive"]) for result in results} == {
         (mode.name, exhaustive) for mode in MODES for exhaustive in (True, False)
     } - {(MODES[1].name, True)}
