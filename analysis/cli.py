@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError
 from ..models.errors import InputError
 from .commands.bitstream import bitstream
 from .commands.characterize import characterize
+from .commands.costs import costs
 from .commands.crosscheck import crosscheck
 from .commands.demo import demo
 from .commands.doctor import doctor
@@ -27,7 +28,8 @@ app = App(
     help="Co-design of mixed-precision neural-network accelerators: value, circuit, cost and schedule.",
     version=lambda: metadata.version("dyad"),
 )
-for command in (bitstream, characterize, crosscheck, demo, doctor, formats, pes, simulate, synth, verify, verilog):
+COMMANDS = (bitstream, characterize, costs, crosscheck, demo, doctor, formats, pes, simulate, synth, verify, verilog)
+for command in COMMANDS:
     app.command(command)
 
 

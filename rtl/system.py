@@ -83,7 +83,9 @@ class SerialSystem(wiring.Component):
         m.submodules.core = core = Core(self._system, Engine(self._system.accelerator))
         connect(m, link.access, core.access)
         connect(m, link.run, core.run)
-        m.d.comb += [core.reset.eq(link.reset), link.rx.eq(self.rx), self.tx.eq(link.tx)]
+        # A reset reaches everything from a register: the next request takes longer to arrive than that.
+        m.d.sync += core.reset.eq(link.reset)
+        m.d.comb += [link.rx.eq(self.rx), self.tx.eq(link.tx)]
         return m
 
 
