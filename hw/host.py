@@ -101,7 +101,7 @@ class Host:
         image = program.output
         data = yield from self.link.read(image.address, image.size)
         self._memory[image.address :][: image.size] = np.frombuffer(data, np.uint8)
-        return program.read_output(self._memory)
+        return program.read_output(self._memory).copy()  # the next results will lie in the same memory
 
     def _place(self, piece: bytes) -> Steps[None]:
         if piece != self._loaded:
