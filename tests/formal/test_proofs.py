@@ -20,6 +20,7 @@ from dyad.tests.formal import (  # noqa: F401 (they enter their proofs)
     arithmetic,
     cells,
     handshakes,
+    link,
     posit_cells,
     posits,
     rounding,
