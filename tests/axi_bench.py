@@ -39,10 +39,10 @@ class Host:
             logging.getLogger(f"cocotb.{dut._name}.{name}").setLevel(logging.WARNING)
         self._bus = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         self._there = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk, dut.rst)
-        self._back = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk, dut.rst)
+        self.back = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk, dut.rst)
         lite = self._bus.write_if, self._bus.read_if
         channels = [lite[0].aw_channel, lite[0].w_channel, lite[0].b_channel, lite[1].ar_channel, lite[1].r_channel]
-        for channel in [*channels, self._there, self._back]:
+        for channel in [*channels, self._there, self.back]:
             if share:
                 channel.set_pause_generator(pauses(rng, share))
 
@@ -73,7 +73,7 @@ class Host:
         await self.command(Command.READ, address, length)
         if (state := (await self.register("state")) >> RESULT) != Status.DONE:
             return state, b""
-        data = bytes((await self._back.recv()).tdata)
+        data = bytes((await self.back.recv()).tdata)
         return await self.result(), data
 
 
@@ -139,6 +139,14 @@ async def transfers(dut) -> None:
             assert status == expected
             assert data == (memory[address : address + length] if expected == Status.DONE else b"")
         kinds[expected.name] += 1
+
+    # A reader that takes nothing until all that can have been read has been.
+    host.back.clear_pause_generator()
+    host.back.pause = True
+    await host.command(Command.READ, 0, 100 * beat)
+    await ClockCycles(dut.clk, 600)
+    host.back.pause = False
+    assert bytes((await host.back.recv()).tdata) == memory[: 100 * beat]
 
     # Streams that are too short or too long, and commands that are none.
     base = 8 * beat

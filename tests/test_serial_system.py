@@ -72,6 +72,19 @@ def test_the_circuit_answers_as_the_golden_system_does(system: System) -> None:
     assert sum(map(bool, expected)) > 90 and len(expected[-1]) > LARGEST_DATA
 
 
+def test_a_frame_that_starts_while_another_is_answered_is_lost() -> None:
+    first, second = (
+        frame(request.encode())
+        for request in (
+            Request(0, Command.IDENTIFY),
+            Request(1, Command.WRITE, 0, 300, random.Random(0).randbytes(300)),
+        )
+    )
+    answers = on_circuit(SYSTEM, "octets", pieces=[first + second, second])["answers"]
+    device = Device(SYSTEM)
+    assert answers == [device.feed(first), device.feed(second)]
+
+
 def test_programs_run_once_and_their_cycles_are_counted() -> None:
     bodies = [
         Request(0, Command.IDENTIFY),

