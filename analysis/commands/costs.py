@@ -46,8 +46,11 @@ def costs(*, table: str | None = None, markdown: bool = False, json: Json = None
     ]
     claims = [
         {
-            "source": claim.source, "text": claim.text, "published": round(claim.published, 3),
-            "ours": (ours := efficiency.ratio(claim, found)) and round(ours, 3), "why": claim.why,
+            "source": claim.source,
+            "text": claim.text,
+            "published": round(claim.published, 3),
+            "ours": (ours := efficiency.ratio(claim, found)) and round(ours, 3),
+            "why": claim.why,
         }
         for claim in efficiency.CLAIMS
     ]
