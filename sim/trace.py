@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..models.program.isa import UNITS, Instruction, assemble, unit
+from ..models.program.assembly import assemble
+from ..models.program.isa import UNITS, Instruction, unit
 from .machine import Run
 from .simulate import Result
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dyad.analysis.crosscheck import check, prepare, random_cases, with_pe
+from dyad.analysis.cases import prepare, random_cases, with_pe
+from dyad.analysis.crosscheck import check
 from dyad.hw import engine, simulate
 from dyad.models import accelerator
 from dyad.models import pe as processing_elements

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dyad.models.errors import InputError
 from dyad.models.program import document as document_module
+from dyad.models.program.assembly import assemble, parse
 from dyad.models.program.isa import (
     BUFFERS,
     FIELDS,
@@ -21,11 +22,9 @@ from dyad.models.program.isa import (
     Load,
     Multiply,
     Store,
-    assemble,
     decode,
     encode,
     mask,
-    parse,
     units,
 )
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dyad.analysis.cases import prepare, with_pe
 from dyad.analysis.cli import main
-from dyad.analysis.crosscheck import prepare, with_pe
 from dyad.models import accelerator, formats
 from dyad.models.errors import InputError
 from dyad.models.network import Layer, gemm

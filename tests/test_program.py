@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dyad.analysis.crosscheck import prepare
+from dyad.analysis.cases import prepare
 from dyad.models import accelerator
 from dyad.models.accelerator import Accelerator
 from dyad.models.errors import InputError
 from dyad.models.network import Layer, gemm
 from dyad.models.program import interpret
+from dyad.models.program.assembly import assemble, parse
 from dyad.models.program.blocking import Blocking, choose
-from dyad.models.program.isa import UNITS, Load, Multiply, assemble, parse, unit, units
+from dyad.models.program.isa import UNITS, Load, Multiply, unit, units
 from dyad.models.program.program import compile_layers
 from dyad.models.unfold import unfold
 

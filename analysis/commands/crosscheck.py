@@ -79,7 +79,8 @@ def crosscheck(
             raise InputError(f"--{option} {value}: it must be at least 1")
     files.check(waves, json)
     machine = load(accelerator)
-    from ..crosscheck import check, prepare, random_cases, with_pe
+    from ..cases import prepare, random_cases, with_pe
+    from ..crosscheck import check
 
     machines = [machine]
     if pe is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from inspect import cleandoc
 
-from . import isa
+from . import assembly, isa
 from .isa import FIELDS, HEADER, INSTRUCTION_BYTES, KINDS, UNITS
 
 
@@ -18,9 +18,11 @@ def _lines() -> Iterator[str]:
     title, _, text = (isa.__doc__ or "").partition("\n")
     yield "# " + title.rstrip(".")
     yield ""
-    yield "This page is made from `isa.py`; `python -m dyad.models.program.document` prints it."
+    yield "This page is made from `isa.py` and `assembly.py`; `python -m dyad.models.program.document` prints it."
     yield ""
     yield text.strip()
+    yield ""
+    yield cleandoc(assembly.__doc__ or "")
     yield ""
     yield "Every instruction starts with"
     yield ""

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from ..accelerator import Accelerator
 from ..errors import InputError
 from ..network import Layer
+from .assembly import assemble
 from .blocking import Blocking, choose, round_up
-from .isa import Instruction, assemble
+from .isa import Instruction
 from .layout import (
     Image,
     Placement,

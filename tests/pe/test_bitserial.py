@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from dyad.analysis.crosscheck import with_pe
+from dyad.analysis.cases import with_pe
 from dyad.hw import verify as verification
 from dyad.models import accelerator
 from dyad.models import pe as processing_elements

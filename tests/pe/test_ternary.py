@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dyad.analysis.crosscheck import prepare, with_pe
+from dyad.analysis.cases import prepare, with_pe
 from dyad.models import accelerator, formats
 from dyad.models import pe as processing_elements
 from dyad.models.errors import InputError
