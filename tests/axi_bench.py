@@ -87,7 +87,7 @@ async def start(dut) -> Host:
     return host
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=10_000_000, timeout_unit="step")
 async def program(dut) -> None:
     """Load a program, run it on each batch of inputs, and return cycles and the bytes of the results."""
     host, inputs = await start(dut), exchange.inputs
@@ -111,7 +111,7 @@ async def program(dut) -> None:
     exchange.outputs["runs"] = runs
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=10_000_000, timeout_unit="step")
 async def transfers(dut) -> None:
     """Write and read anything anywhere; check what comes, with a memory of our own."""
     host, system = await start(dut), exchange.inputs["system"]
