@@ -13,6 +13,7 @@ from ..models.pe.output import LATENCY
 from . import toolchain
 from .bench import SINGLE, SMALL, Geometry, TileBench, fields
 from .simulate import run
+from .synthesis.ecp5 import Ecp5Netlist
 from .synthesis.library import Library
 from .synthesis.process import surroundings
 from .synthesis.tile import MappedTile
@@ -39,6 +40,7 @@ def verify(
     waves: Path | None = None,
     lanes: int | None = None,
     library: Library | None = None,
+    ecp5: bool = False,
     geometry: Geometry | None = None,
 ) -> list[dict[str, Any]]:
     """Compare the circuit of a processing element with its golden arithmetic, in every variant and mode.
@@ -52,6 +54,7 @@ def verify(
     seed : of the random vectors.
     lanes : lanes of a cell; its default when left out.
     library : run gates instead of the circuit: one cell with what surrounds it, mapped to the cells of this library.
+    ecp5 : run the netlist for an ECP5 instead.
     geometry : of the tile; a small one when left out, and a single cell of gates.
     waves : where to write a VCD of a short simulation, of a few random segments in each mode of the first variant.
 
@@ -71,24 +74,30 @@ def verify(
     for index, parameters in enumerate(processing_elements.variants(pe_name)[: None if waves is None else 1]):
         parameters = parameters if lanes is None else parameters | {"lanes": lanes}
         pe = processing_elements.get(pe_name, **parameters)
-        tile = geometry or (SMALL if library is None else SINGLE)
+        tile = geometry or (SINGLE if library or ecp5 else SMALL)
         inputs = {**described(pe_name, parameters, tile), "brief": waves is not None}
-        design, name = _design(pe, tile, library)
-        outputs = run(design, name, BENCH, inputs, waves=waves, seed=seed)
+        design, name, sources = _design(pe, tile, library, ecp5)
+        outputs = run(design, name, BENCH, inputs, waves=waves, seed=seed, sources=sources)
         failed = None
         if outputs["failing"] and waves is None:
             failed = toolchain.BUILD / "verify" / f"{pe_name}_{index}.vcd"
             failed.parent.mkdir(parents=True, exist_ok=True)
             replay = {**inputs, "replay": outputs["failing"]}
-            run(design, name, BENCH, replay, waves=failed, seed=seed)
+            run(design, name, BENCH, replay, waves=failed, seed=seed, sources=sources)
         for result in outputs["results"]:
             results.append(result | {"waves": str(failed) if failed and result["failures"] else None})
     return results
 
 
-def _design(pe: PE, geometry: Geometry, library: Library | None) -> tuple[Component | str, str]:
-    """Return the design to run, and its name."""
-    if library is None:
-        return TileBench(pe, geometry), f"{pe.name}_bench"
-    mapped = MappedTile.of(pe, library, surroundings(library, None))
-    return mapped.verilog, mapped.name
+def _design(
+    pe: PE, geometry: Geometry, library: Library | None, ecp5: bool
+) -> tuple[Component | str, str, dict[str, str]]:
+    """Return the design to run, its name, and what else its simulation is built of."""
+    if library is not None:
+        mapped = MappedTile.of(pe, library, surroundings(library, None))
+        return mapped.verilog, mapped.name, {}
+    bench = TileBench(pe, geometry)
+    if ecp5:
+        netlist = Ecp5Netlist(bench, f"{pe.name}_bench")
+        return netlist, f"{pe.name}_ecp5", netlist.sources
+    return bench, f"{pe.name}_bench", {}

@@ -47,7 +47,7 @@ def verified(monkeypatch):
 
     asked, failures = [], []
 
-    def run(pe_name, seed, waves, lanes, library):
+    def run(pe_name, seed, waves, lanes, library, ecp5):
         asked.append((pe_name, seed, waves))
         return [ROW | {"pe": pe_name, "failures": len(failures), "examples": failures}]
 

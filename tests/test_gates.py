@@ -102,3 +102,10 @@ def test_gates_of_a_processing_element_compute_and_a_wrong_one_is_found(monkeypa
 @pytest.mark.parametrize("name", processing_elements.names())
 def test_gates_of_every_processing_element_compute(name):
     assert not any(result["failures"] for result in verifying.verify(name, library=builtin.library()))
+
+
+@needs_yosys
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mixpe", "xr_npe"])
+def test_netlists_for_an_ecp5_compute(name):
+    assert not any(result["failures"] for result in verifying.verify(name, ecp5=True))

@@ -543,7 +543,7 @@ def test_empty_pdk_root_is_named(synth, tmp_path, monkeypatch):
 def test_baseline_on_an_fpga_is_what_others_found():
     found = fpga.fit(MultiplyAccumulate(4, 20, "booth"), "multiply_accumulate", "ecp5")
     lut4, ff, mhz = ECP5[4, 20, "booth"]
-    assert (found.lut4, found.ff, found.dsp, found.bram) == (lut4, ff, 0, 0)
+    assert found.taken == {"lut4": lut4, "ff": ff, "dsp": 0, "bram": 0}
     assert found.fmax_mhz == pytest.approx(mhz, rel=0.1)
 
 
@@ -552,8 +552,16 @@ def test_wide_designs_are_placed_between_shift_registers(monkeypatch):
     monkeypatch.setitem(fpga.FAMILIES, "ecp5", fpga.FAMILIES["ecp5"]._replace(pins=10))
     monkeypatch.setattr(fpga, "SEEDS", (1,))
     found = fpga.fit(Registered(Adder(8)), "adder", "ecp5")
-    assert found.ff == 8 + 8 + 9
+    assert found.taken["ff"] == 8 + 8 + 9
     assert found.fmax_mhz > 50
+
+
+@needs_yosys
+def test_a_family_without_a_placer_is_counted():
+    found = fpga.fit(MultiplyAccumulate(4, 20, "operator"), "multiply_accumulate", "xc7")
+    assert found.fmax_mhz is None
+    assert found.taken["ff"] >= 8 + 4 + 20 and found.taken["lut6"] > 10
+    assert "lut4" not in found.report()
 
 
 def test_shift_registers_carry_operands_in_and_results_out():
@@ -604,8 +612,8 @@ def test_baselines_come_to_what_others_measured(arguments):
 def test_baselines_take_what_others_found_on_an_fpga(arguments):
     found = fpga.fit(MultiplyAccumulate(*arguments), "multiply_accumulate", "ecp5", dsp=False)
     lut4, ff, mhz = ECP5[arguments]
-    assert found.ff == ff
-    assert found.lut4 == pytest.approx(lut4, rel=0.05)
+    assert found.taken["ff"] == ff
+    assert found.taken["lut4"] == pytest.approx(lut4, rel=0.05)
     assert found.fmax_mhz == pytest.approx(mhz, rel=0.05)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from ...hw.synthesis.measure import Registered
 
 AREA = {"area_um2": "area um2", "nand2_equivalents": "NAND2", "registers": "registers", "critical_path_ns": "path ns"}
-RESOURCES = {"lut4": "LUT4", "ff": "FF", "dsp": "DSP", "bram": "BRAM", "fmax_mhz": "MHz"}
+RESOURCES = {"lut4": "LUT4", "lut6": "LUT6", "ff": "FF", "dsp": "DSP", "bram": "BRAM", "fmax_mhz": "MHz"}
 
 RIVALS = {
     "pe": "pe",
@@ -38,7 +37,7 @@ def synth(
     station: Literal["dot", "row", "column", "finish", "output", "all"] = "dot",
     liberty: Path | None = None,
     clock: float | None = None,
-    fpga: Literal["ecp5", "ice40"] | None = None,
+    fpga: Literal["ecp5", "ice40", "xc7"] | None = None,
     lanes: int | None = None,
     group: int | None = None,
     accumulator_bits: int | None = None,
@@ -66,7 +65,8 @@ def synth(
     clock
         Clock period that synthesis aims at, in ns.
     fpga
-        Instead of a library: place and route on an FPGA of this family, an ECP5-85 or an iCE40 HX8K; best of three.
+        Instead of a library: place and route on an FPGA of this family, an ECP5-85 or an iCE40 HX8K, best of three;
+        or only count what a Xilinx 7 series (xc7) takes.
     lanes
         Products that a cell sums in one step.
     group
@@ -76,8 +76,8 @@ def synth(
     json
         Also write the results to this file: `pe`, `mode` (null: all), `station`, `library`, `clock_ns`, `area_um2`,
         `nand2_equivalents`, `registers`, `critical_path_ns`, `cells` (how many of each) and `path` (`start`, `end`,
-        `setup_ns`, `steps`); on an FPGA `pe`, `mode`, `station`, `fpga`, `lut4`, `ff`, `dsp`, `bram`, `fmax_mhz`. All
-        that for the first station, and `stations`, a list of the same for each. Without a processing element
+        `setup_ns`, `steps`); on an FPGA `pe`, `mode`, `station`, `fpga`, `lut4` (or `lut6`), `ff`, `dsp`, `bram`,
+        `fmax_mhz`. All that for the first station, and `stations`, a list of the same for each. Without a processing element
         `library`, `clock_ns` and `rivals`, a list of `pe`, `ours`, `area_um2`, `critical_path_ns`, `rival`, `source`,
         `rival_area_um2`, `ratio` (ours to theirs), `verdict` and `why`.
     """
@@ -102,6 +102,7 @@ def synth(
     rows = _fit(pe, designs, fpga) if fpga is not None else _measure(pe, designs, liberty, clock)
     rows = [{"pe": pe, "mode": mode, "station": name, **row} for name, row in zip(designs, rows, strict=True)]
     columns = {"station": "station"} | (AREA if fpga is None else RESOURCES)
+    columns = {column: title for column, title in columns.items() if column in ("station", *rows[0])}
     title = f"{pe}, {mode or 'all modes'}, in {fpga or rows[0]['library']}"
     show(columns.values(), ([row[column] for column in columns] for row in rows), title=title)
     for row in rows:
@@ -150,5 +151,5 @@ def _fit(pe: str, designs: Designs, family: str) -> list[dict[str, Any]]:
     rows = []
     for name, design in designs.items():
         with working(f"placing and routing {pe} {name}"):
-            rows.append({"fpga": family, **asdict(fit(design(), f"{pe}_{name}", family))})
+            rows.append({"fpga": family, **fit(design(), f"{pe}_{name}", family).report()})
     return rows

