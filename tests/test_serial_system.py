@@ -186,7 +186,7 @@ def test_a_digit_is_classified_through_the_pins() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rate", [0.0, 0.2])
+@pytest.mark.parametrize("rate", [0.0, 0.05])
 def test_ten_digits_are_classified_through_the_pins(rate: float) -> None:
     classify(accelerator.load("ulx3s"), 10, rate)
 
