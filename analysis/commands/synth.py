@@ -77,9 +77,9 @@ def synth(
         Also write the results to this file: `pe`, `mode` (null: all), `station`, `library`, `clock_ns`, `area_um2`,
         `nand2_equivalents`, `registers`, `critical_path_ns`, `cells` (how many of each) and `path` (`start`, `end`,
         `setup_ns`, `steps`); on an FPGA `pe`, `mode`, `station`, `fpga`, `lut4` (or `lut6`), `ff`, `dsp`, `bram`,
-        `fmax_mhz`. All that for the first station, and `stations`, a list of the same for each. Without a processing element
-        `library`, `clock_ns` and `rivals`, a list of `pe`, `ours`, `area_um2`, `critical_path_ns`, `rival`, `source`,
-        `rival_area_um2`, `ratio` (ours to theirs), `verdict` and `why`.
+        `fmax_mhz`. All that for the first station, and `stations`, a list of the same for each. Without a processing
+        element `library`, `clock_ns` and `rivals`, a list of `pe`, `ours`, `area_um2`, `critical_path_ns`, `rival`,
+        `source`, `rival_area_um2`, `ratio` (ours to theirs), `verdict` and `why`.
     """
     from ...hw.synthesis.measure import STATIONS
     from ...hw.synthesis.measure import station as build
