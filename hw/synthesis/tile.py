@@ -1,5 +1,4 @@
-"""A processing element with all of its stations, mapped to the cells of a library: one cell of a tile, what its row and
-its column share, and what follows its results."""
+"""A processing element mapped to the cells of a library: one cell of a tile, its row, its column and what follows."""
 
 from __future__ import annotations
 
