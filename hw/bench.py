@@ -9,7 +9,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..models.pe import PE
-from ..rtl.output import Output, posits
+from ..rtl.output import output as output_stage
+from ..rtl.output import posits
 from ..rtl.pe import STEP, stations
 from ..rtl.tile import Tile
 
@@ -64,7 +65,7 @@ class TileBench(wiring.Component):
             for column in range(geometry.n):
                 cell = row * geometry.n + column
                 m.submodules[f"finish_{cell}"] = finish = stations(self._pe).Finish()
-                m.submodules[f"output_{cell}"] = output = Output(posits(self._pe))
+                m.submodules[f"output_{cell}"] = output = output_stage(self._pe)
                 m.d.comb += [
                     finish.mode.eq(given.mode),
                     finish.accumulator.eq(tile.results[row][column]),

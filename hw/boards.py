@@ -58,7 +58,7 @@ BOARDS = {
     for board in (
         Board("ulx3s", "ulx3s:ULX3S_85F_Platform", "ecp5", 25.0, _ECP5_85, "ulx3s", 131072, 2048, 1_000_000),
         Board("ecpix5", "ecpix5:ECPIX585Platform", "ecp5", 100.0, _ECP5_85, "ulx3s", 131072, 2048, 1_000_000),
-        Board("icebreaker", "icebreaker:ICEBreakerPlatform", "ice40", 12.0, _UP5K, "icebreaker", 4096, 64, 1_000_000),
+        Board("icebreaker", "icebreaker:ICEBreakerPlatform", "ice40", 12.0, _UP5K, "icebreaker", 32768, 64, 1_000_000),
     )
 }
 

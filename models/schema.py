@@ -25,6 +25,9 @@ class _ProcessingElement(_Strict):
     format: str | None = None
     weight_bits: int | None = None
     serial: bool | None = None
+    table_bits: int | None = None
+    packed: bool | None = None
+    integers: bool | None = None
 
 
 class _Tile(_Strict):

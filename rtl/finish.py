@@ -12,7 +12,8 @@ from amaranth.utils import exact_log2
 from ..models.accelerator import Accelerator
 from ..models.program.isa import OUTPUT_BYTES, OUTPUTS, Finish
 from .layouts import UnitSignature
-from .output import Output, posits
+from .output import Output
+from .output import output as output_stage
 
 SLICES = 4
 """Parts of a word of the output buffer that are written apart: n bytes each."""
@@ -121,7 +122,7 @@ class FinishUnit(wiring.Component):
         for d in range(tile.drain):
             values = []
             for column in range(tile.n):
-                m.submodules[f"output_{d}_{column}"] = output = Output(posits(self._accelerator.pe))
+                m.submodules[f"output_{d}_{column}"] = output = output_stage(self._accelerator.pe)
                 m.d.comb += [
                     output.accumulator.eq(self.read.data[d][column]),
                     output.floating.eq(command.floating),

@@ -71,6 +71,7 @@ class ChipMemory(wiring.Component):
             word = (words + (place > lane))[: len(words)]
             m.d.comb += [
                 reader.addr.eq(word),
+                reader.en.eq(moving & ~write),
                 writer.addr.eq(word),
                 writer.data.eq(data.word_select(lane, 8)),
                 writer.en.eq(moved & write & mask[lane]),

@@ -41,25 +41,27 @@ class IntegerPE(PE):
     accumulator_bits : width of the signed accumulator of a cell; 0 is the narrowest that holds a group in every mode,
         or the widest there is. Modes of more than one cycle a step finish a group in parts if it does not hold it.
     activation : scalar format of the activations: int8, or a float that the row decodes to integers (`fixed`).
+    integers : whether circuits have no floating point at all: totals are int32 and results int8, one scale for each
+        column is all that weights have (as in HAWQ-V3, arXiv 2011.10680, section 3.1).
 
     Raises
     ------
-    InputError : if a parameter is not positive or the accumulator does not hold a group.
+    InputError : if a parameter is not positive, the accumulator does not hold a group, or activations are floats where
+        all should be integers.
     """
 
     lanes: int = 4
     group: int = 128
     accumulator_bits: int = 0
     activation: str = "int8"
+    integers: bool = False
 
     name: ClassVar[str]
     activations: ClassVar[tuple[str, ...]] = ("int8",)
     """Formats of activations to choose from."""
     shift: ClassVar[int] = 0
     dot_latency: ClassVar[int] = 2
-    finish_latency: ClassVar[int] = 10
     unit_scale: ClassVar[int] = 0x3C00
-    outputs: ClassVar[tuple[str, ...]] = FORMATS
 
     @classmethod
     def variants(cls) -> tuple[dict[str, Any], ...]:
@@ -70,6 +72,8 @@ class IntegerPE(PE):
         self._check_positive("lanes", "group")
         if self.activation not in self.activations:
             raise unknown(f"activation format of {self.name}", self.activation, self.activations)
+        if self.integers and scalar(self.activation).encoding != "integer":
+            raise InputError(f"{self.name}: activations of {self.activation} take floating point, integers must be off")
         if not 0 <= self.accumulator_bits <= WIDEST:
             raise InputError(f"{self.name}: accumulator_bits is {self.accumulator_bits}, not 0..{WIDEST}")
         if self.accumulator_bits == 0:
@@ -103,6 +107,16 @@ class IntegerPE(PE):
         return scalar(self.activation).bits
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """Formats of results."""
+        return FORMATS[:1] if self.integers else FORMATS
+
+    @property
+    def finish_latency(self) -> int:
+        """Cycles from a cell's sum to the total: corrected and added; if it may be a float, scaled and added to one."""
+        return 2 if self.integers else 10
+
+    @property
     def prepare_latency(self) -> int:
         """Cycles that the row takes to decode activations."""
         return int(scalar(self.activation).encoding != "integer")
@@ -122,7 +136,17 @@ class IntegerPE(PE):
         return (2 ** (self.accumulator_bits - 1) - 1) // self._largest_term(mode)
 
     def floating(self, mode: Mode, grouped: bool) -> bool:
-        """Return whether totals are float32: with scales of groups, and where integers could leave int32."""
+        """Return whether totals are float32: with scales of groups, and where integers could leave int32.
+
+        Raises
+        ------
+        InputError : if they were, in circuits without floating point.
+        """
+        if self.integers and grouped:
+            raise InputError(
+                f"{self.name}: weights in groups take floating point, which circuits with pe.integers lack; they take "
+                "one scale for each column"
+            )
         return grouped or scalar(mode.activation).encoding != "integer"
 
     def check_int32(self, weight: str, k: int, zero_point: bool, bias: int) -> None:

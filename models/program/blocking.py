@@ -80,8 +80,8 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
             f"layer {layer.name!r}: the {pe.accumulator_bits}-bit accumulator of {pe.name} holds {pe.longest(mode)} "
             f"products in mode {mode.name}, not the {k} of a step"
         )
+    scaled = pe.floating(mode, grouped=layer.group is not None)
     if layer.group is None:
-        scaled = pe.floating(mode, grouped=False)
         if not scaled:
             pe.check_int32(layer.weight, layer.k, layer.zero_point, LARGEST_BIAS)
         segment = min(longest, round_up(layer.k, k))
@@ -95,7 +95,7 @@ def reduction(layer: Layer, accelerator: Accelerator) -> Reduction:
             f"{pe.accumulator_bits}-bit accumulator of {pe.name}, which holds {longest}; use smaller groups or raise "
             "pe.accumulator_bits"
         )
-    return Reduction(mode, k, round_up(segment, k), scaled=True, grouped=bool(mode.scale), zero_point=zero_point)
+    return Reduction(mode, k, round_up(segment, k), scaled, grouped=bool(mode.scale), zero_point=zero_point)
 
 
 def _in_blocks(layer: Layer, mode: Mode, step: int, block: int) -> Reduction:

@@ -78,7 +78,9 @@ def stations(pe: IntegerPE, cell: Cell) -> Stations:
 def sums(pe: IntegerPE) -> data.StructLayout:
     """Return the layout of what a row sums: its activations, and 1 for each step."""
     longest = max(pe.longest(mode) for mode in pe.modes)
-    return data.StructLayout({"total": signed(pe.accumulator_bits), "steps": (longest // pe.lanes + 1).bit_length()})
+    needed = (longest * fixed_point(pe.activation).largest).bit_length() + 1
+    bits = min(needed, pe.accumulator_bits) if pe.integers else pe.accumulator_bits
+    return data.StructLayout({"total": signed(bits), "steps": (longest // pe.lanes + 1).bit_length()})
 
 
 def is_signed(pe: IntegerPE, mode: Value) -> Value:
@@ -227,6 +229,8 @@ def hold(m: Module, first: Value, last: Value, addend: Value, result: Value, car
 class Finish(wiring.Component):
     """Corrects a cell's sum by the zero point, scales it and adds it to a total, with `latency` cycles and interval 1.
 
+    With `pe.integers` it scales nothing, and takes as long as the description says.
+
     A cell sums a (2^shift q + offset), for an offset that depends on the mode, and the cell's own offset in each step;
     both are taken back here.
 
@@ -242,7 +246,7 @@ class Finish(wiring.Component):
     activation_sum : in, `sums(pe)`; those of its row.
     zero_point : in, signed 9; z, within the range of the weights' format.
     scale : in, 16; s, a finite fp16 that is not negative.
-    scaled : in, 1; whether totals are float32, else int32.
+    scaled : in, 1; whether totals are float32, else int32; with `pe.integers` it has to be 0.
     base : in, 32; the total before: bits of an int32 or of a finite float32.
     total : out, 32, `latency` cycles later; base + I or f32(base + f32(s * I)) with
         I = (accumulator - own offsets - (2^shift z + offset) * total) / 2^shift.
@@ -261,6 +265,9 @@ class Finish(wiring.Component):
         width = pe.accumulator_bits + 1
         corrected = Signal(signed(width))
         m.d.sync += corrected.eq(self.corrected())
+        if pe.integers:
+            m.d.sync += self.total.eq(delay(m, self.base, 1) + corrected)
+            return m
         scale, scaled, base = (delay(m, port, 1) for port in (self.scale, self.scaled, self.base))
 
         m.submodules.round = round = Round(max(width + 11, 25))

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from dyad.models.formats import BlockFormat, parse, scalar
 from dyad.models.pe import PE, Mode
-from dyad.models.pe.output import FORMATS
 
 from .coverage import element
 from .model import Cases, Model
@@ -38,8 +37,13 @@ def plain(pe: PE, mode: Mode, a: NDArray, q: NDArray, length: NDArray) -> Cases:
         relu=flags,
         multiplier=columns + 1,
         shift=columns,
-        format=flags + FORMATS.index("fp32"),
+        format=flags + (pe.outputs.index("fp32") if has_floats(pe) else 0),
     )
+
+
+def has_floats(pe: PE) -> bool:
+    """Return whether totals and results can be floats at all."""
+    return "fp32" in pe.outputs
 
 
 def few_pairs(mode: Mode) -> bool:
@@ -80,7 +84,7 @@ def random_segments(
         product,
         zero_point=_numbers(random, columns, _range(mode.weight)),
         scale=_numbers(random, columns, (0, 0xFF if mode.scale and scalar(mode.scale).bits == 8 else 0x7BFF)),
-        scaled=random.integers(int(pe.floating(mode, grouped=False)), 2, segments),
+        scaled=random.integers(int(pe.floating(mode, grouped=False)), 1 + has_floats(pe), segments),
         relu=random.integers(0, 2, segments),
         multiplier=_numbers(random, columns, (0, 65535)),
         shift=_numbers(random, columns, (0, 63)),
