@@ -21,8 +21,12 @@ NAME = "dyad"
 
 OPTIONS = {
     "ice40": {
-        # Single-port RAM comes up with any content, so that a memory must not ask for zeros to be mapped to it.
-        "script_after_read": f"delete {NAME}.system.core.memory/t:$meminit*",
+        # Single-port RAM comes up with any content: what asks for zeros is not mapped to it.
+        # Tokens keep words from being read in the cycle in which they are written, so that no logic has to see to it.
+        # A constant times a number must be known as such before multipliers are given away.
+        "script_after_read": f"delete {NAME}.system.core.memory/t:$meminit*\n"
+        "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i\n"
+        "proc\nopt -full",
         "synth_opts": "-dsp -spram",
     }
 }

@@ -63,7 +63,7 @@ class Drain(wiring.Component):
 
         # Two segments follow one another at least this many cycles apart.
         shortest = latency + 2
-        hold = Signal(16)
+        hold = Signal(range(max(tile.m // tile.drain, shortest)))
         m.d.comb += self.segment.ready.eq(hold == 0)
         groups = self.segment.payload.row_groups
         with m.If(self.segment.valid):
@@ -95,7 +95,7 @@ class Drain(wiring.Component):
             ]
 
         # From cycle 2 on: read the totals before, a group of rows each cycle.
-        left, row, address = Signal(16), Signal.like(self.row), Signal(20)
+        left, row, address = Signal(range(tile.m // tile.drain + 1)), Signal.like(self.row), Signal(20)
         with m.If(started[0]):
             m.d.sync += [left.eq(latched.row_groups), row.eq(0), address.eq(latched.accumulator)]
         with m.Elif(left != 0):

@@ -16,17 +16,18 @@ tile needs no skew and a step costs the same whatever m and n are; the price is 
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Signal, unsigned
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
 from ..models.accelerator import Accelerator
-from ..models.program.isa import INSTRUCTION_BYTES
+from ..models.program.isa import INSTRUCTION_BYTES, KINDS, Load, Store
+from ..models.program.widths import widths
 from .dispatch import Dispatch
 from .drain import Drain
 from .finish import SLICES, FinishUnit
-from .layouts import MemorySignature
+from .layouts import MemorySignature, instruction_layout
 from .load import LoadUnit
 from .multiply import Issue
 from .pe import STEP
@@ -68,12 +69,14 @@ class Engine(wiring.Component):
         words = accelerator.column_word
 
         m.submodules.dispatch = dispatch = Dispatch(accelerator.queue)
-        m.submodules.load = load = LoadUnit((tile.m, 1, 1), beat)
+        m.submodules.load = load = LoadUnit((tile.m, 1, 1), beat, widths(Load, accelerator))
         m.submodules.issue = issue = Issue(accelerator)
         m.submodules.tile = cells = Tile(accelerator.pe, tile.m, tile.n, tile.drain)
         m.submodules.drain = drain = Drain(accelerator)
         m.submodules.finish = finish = FinishUnit(accelerator)
-        m.submodules.store = store = StoreUnit(tile.drain, words, depths["output"], beat)
+        m.submodules.store = store = StoreUnit(
+            tile.drain, words, depths["output"], beat, widths(Store, accelerator)
+        )
         m.submodules.arbiter = arbiter = Arbiter()
         m.submodules.activations = activations = Scratchpad(tile.m, beat, depths["activation"], beat)
         m.submodules.weights = weights = Scratchpad(1, accelerator.weight_word, depths["weight"], beat)
@@ -85,8 +88,11 @@ class Engine(wiring.Component):
         connect(m, flipped(self.instructions), dispatch.instructions)
         units = (load.unit, issue, finish.unit, store.unit)
         dones = (load.unit.done, drain.done, finish.unit.done, store.unit.done)
-        for port, unit, done in zip(dispatch.unit, units, dones, strict=True):
-            m.d.comb += [unit.start.eq(port.start), unit.command.as_value().eq(port.command), port.done.eq(done)]
+        for kind, port, unit, done in zip(KINDS, dispatch.unit, units, dones, strict=True):
+            layout = instruction_layout(kind)
+            command = data.View(layout, port.command[: layout.size])
+            m.d.comb += [unit.start.eq(port.start), port.done.eq(done)]
+            m.d.comb += [unit.command[name].eq(command[name]) for name in layout.members]
         m.d.comb += [
             self.idle.eq(dispatch.idle),
             self.start.eq(Cat(port.start for port in dispatch.unit)),

@@ -11,6 +11,7 @@ from amaranth.utils import exact_log2
 
 from ..models.accelerator import Accelerator
 from ..models.program.isa import OUTPUT_BYTES, OUTPUTS, Finish
+from ..models.program.widths import widths
 from .layouts import UnitSignature
 from .output import Output
 from .output import output as output_stage
@@ -38,7 +39,7 @@ class FinishUnit(wiring.Component):
         words = data.ArrayLayout(unsigned(32 * tile.n), tile.drain)
         super().__init__(
             {
-                "unit": Out(UnitSignature(Finish)),
+                "unit": Out(UnitSignature(Finish, widths(Finish, accelerator))),
                 "read": Out(
                     Signature({"enable": Out(1), "address": Out(range(depths["accumulator"])), "data": In(totals)})
                 ),
@@ -62,9 +63,9 @@ class FinishUnit(wiring.Component):
                     m.d.comb += log2_bytes.eq(exact_log2(OUTPUT_BYTES[name]))
 
         # A step for each group of rows, row tile, column tile.
-        columns, rows, left = Signal(12), Signal(16), Signal(16)
-        accumulator, parameter = Signal(20), Signal(20)
-        word, quarter, line = Signal(20), Signal(14), Signal(20)
+        columns, rows, left = Signal.like(command.columns), Signal.like(command.rows), Signal(range(row_groups + 1))
+        accumulator, parameter = Signal.like(command.accumulator), Signal.like(command.parameter)
+        word, line, quarter = Signal.like(command.output), Signal.like(command.output), Signal(len(columns) + 2)
         busy = columns != 0
 
         def groups(rows: Signal) -> Mux:
@@ -79,7 +80,7 @@ class FinishUnit(wiring.Component):
         ]
         last_row, last_column = rows <= tile.m, columns == 1
         # The accumulators of a row tile take a full tile's words, even where its last rows are missing.
-        skipped = Signal(16)
+        skipped = Signal.like(left)
         m.d.comb += skipped.eq(Mux(last_row, row_groups - groups(rows), 0))
         with m.If(busy):
             m.d.sync += [left.eq(left - 1), accumulator.eq(accumulator + 1), line.eq(line + command.pitch)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, Signature
 
@@ -10,9 +12,12 @@ from ..models.program.isa import FIELDS, HEADER, Instruction
 HEADER_LAYOUT = data.StructLayout(dict(HEADER))
 
 
-def instruction_layout(kind: type[Instruction]) -> data.StructLayout:
-    """Return the layout of an instruction, from its least significant bit; see `models.program.isa`."""
-    return data.StructLayout(HEADER | FIELDS[kind])
+def instruction_layout(kind: type[Instruction], widths: Mapping[str, int] | None = None) -> data.StructLayout:
+    """Return the layout of an instruction, from its least significant bit; see `models.program.isa`.
+
+    widths : bits of its own fields, if they are fewer than in an instruction's binary form.
+    """
+    return data.StructLayout(HEADER | dict(widths or FIELDS[kind]))
 
 
 class UnitSignature(Signature):
@@ -21,12 +26,12 @@ class UnitSignature(Signature):
     Members
     -------
     start : in; for one cycle, in which the unit must be idle. It works from the next cycle on.
-    command : in; the instruction, stable from `start` to `done`.
+    command : in; the instruction, stable from `start` to `done`, its fields cut down to `widths`.
     done : out; for one cycle, the last in which the unit works. It is idle again in the next.
     """
 
-    def __init__(self, kind: type[Instruction]) -> None:
-        super().__init__({"start": In(1), "command": In(instruction_layout(kind)), "done": Out(1)})
+    def __init__(self, kind: type[Instruction], widths: Mapping[str, int] | None = None) -> None:
+        super().__init__({"start": In(1), "command": In(instruction_layout(kind, widths)), "done": Out(1)})
 
 
 REQUEST = data.StructLayout({"address": 40, "beats": 24, "write": 1})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, Signature
@@ -23,6 +25,7 @@ class LoadUnit(wiring.Component):
     ----------
     banks : banks of each scratchpad, in the order of `BUFFERS`.
     beat : bytes of a beat.
+    widths : bits of the fields of its instructions; those of the binary form when left out.
 
     Ports
     -----
@@ -33,11 +36,11 @@ class LoadUnit(wiring.Component):
     write : out, one for each scratchpad, `ScratchpadWrite`.
     """
 
-    def __init__(self, banks: tuple[int, ...], beat: int) -> None:
+    def __init__(self, banks: tuple[int, ...], beat: int, widths: Mapping[str, int] | None = None) -> None:
         self._banks, self._beat = banks, beat
         super().__init__(
             {
-                "unit": Out(UnitSignature(Load)),
+                "unit": Out(UnitSignature(Load, widths)),
                 "request": Out(stream.Signature(REQUEST)),
                 "last": Out(1),
                 "read": In(Signature({"valid": Out(1), "data": Out(8 * beat)})),
@@ -50,10 +53,10 @@ class LoadUnit(wiring.Component):
         command, beat = self.unit.command, self._beat
         shift = exact_log2(beat)
         skip = command.offset[:shift]  # bytes of a run's first beat that lie before the run
-        span = Signal(25)  # bytes from the first beat's start to the run's end
+        span = Signal(len(command.length) + 1)  # bytes from the first beat's start to the run's end
         m.d.comb += span.eq(command.length + skip)
 
-        requests = Signal(16)
+        requests = Signal.like(command.rows)
         address = Signal(40)
         m.d.comb += [
             self.request.valid.eq(requests != 0),
@@ -64,11 +67,10 @@ class LoadUnit(wiring.Component):
         with m.If(self.request.valid & self.request.ready):
             m.d.sync += [requests.eq(requests - 1), address.eq(address + command.stride)]
 
-        rows = Signal(16)
-        bank = Signal(12)
-        left = Signal(25)  # bytes of the span that are still to come
+        rows, bank = Signal.like(command.rows), Signal.like(command.bank)
+        left = Signal.like(span)  # bytes of the span that are still to come
         first = Signal()
-        run, place = Signal(24), Signal(24)  # in beats: where this run starts, where this beat goes
+        run, place = Signal.like(command.offset), Signal.like(command.offset)  # in beats: where this run starts, where this beat goes
         final = left <= beat
         banks = Signal(12)
         with m.Switch(command.buffer):

@@ -9,6 +9,7 @@ from amaranth.utils import exact_log2
 
 from ..models.accelerator import Accelerator
 from ..models.program.isa import Multiply
+from ..models.program.widths import widths
 from .layouts import UnitSignature
 from .pe import STEP
 
@@ -48,7 +49,7 @@ class Issue(wiring.Component):
 
     def __init__(self, accelerator: Accelerator) -> None:
         self._accelerator = accelerator
-        unit = UnitSignature(Multiply).members
+        unit = UnitSignature(Multiply, widths(Multiply, accelerator)).members
         super().__init__(
             {
                 "start": unit["start"],
@@ -70,12 +71,12 @@ class Issue(wiring.Component):
         column_header = Array(mode.column_header for mode in modes)[command.mode]
 
         # The place in the loop nest: column tile, row tile, segment, step, plane.
-        columns, rows = Signal(12), Signal(16)
-        groups, steps, plane, phase = Signal(12), Signal(16), Signal(3), Signal(3)
-        activation, row_start = Signal(24), Signal(24)
-        weight, column_start = Signal(24), Signal(24)
-        parameter, column_parameter = Signal(20), Signal(20)
-        bias, accumulator = Signal(20), Signal(20)
+        columns, rows = Signal.like(command.columns), Signal.like(command.rows)
+        groups, steps, plane, phase = Signal.like(command.groups), Signal.like(command.steps), Signal(3), Signal(3)
+        activation, row_start = Signal.like(command.activation), Signal.like(command.activation)
+        weight, column_start = Signal.like(command.weight), Signal.like(command.weight)
+        parameter, column_parameter = Signal.like(command.parameter), Signal.like(command.parameter)
+        bias, accumulator = Signal.like(command.bias), Signal.like(command.accumulator)
 
         opening, issue = Signal(), Signal()  # opening: the next step is a segment's first
         word, heading = Signal(3), Signal()  # heading: words of a header come first

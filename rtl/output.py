@@ -102,8 +102,8 @@ class IntegerOutput(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         negative = self.accumulator[-1]
-        accumulator, multiplier = Signal(32), Signal(16)
-        product = Signal(signed(48))
+        accumulator, multiplier = Signal(32, reset_less=True), Signal(16, reset_less=True)
+        product = Signal(signed(48), reset_less=True)
         # The product without regard to the sign is 2^32 multiples too large if there is one.
         excess = Mux(accumulator[-1], multiplier, 0) << 32
         m.d.sync += [
@@ -111,7 +111,7 @@ class IntegerOutput(wiring.Component):
             multiplier.eq(Mux(self.relu & negative, 0, self.multiplier)),
             product.eq(accumulator * multiplier - excess),
         ]
-        value = Signal(8)
+        value = Signal(8, reset_less=True)
         m.d.sync += value.eq(shift_to_int8(m, product, delay(m, self.shift, 2)))
         m.d.comb += self.value.eq(delay(m, value, self.latency - 3))
         return m

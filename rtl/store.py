@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
@@ -24,6 +26,7 @@ class StoreUnit(wiring.Component):
     width : bytes of its words.
     depth : words of a bank.
     beat : bytes of a beat; it divides `width`. Runs start at a multiple of it in the output buffer.
+    widths : as in `LoadUnit`.
 
     Ports
     -----
@@ -34,13 +37,15 @@ class StoreUnit(wiring.Component):
     read : read port of the output buffer: `enable`, `address` out, `data` in, [banks] words, one cycle later.
     """
 
-    def __init__(self, banks: int, width: int, depth: int, beat: int) -> None:
+    def __init__(
+        self, banks: int, width: int, depth: int, beat: int, widths: Mapping[str, int] | None = None
+    ) -> None:
         self._banks, self._width, self._beat = banks, width, beat
         beats = data.StructLayout({"data": 8 * beat, "mask": beat})
         word = data.ArrayLayout(unsigned(8 * width), banks)
         super().__init__(
             {
-                "unit": Out(UnitSignature(Store)),
+                "unit": Out(UnitSignature(Store, widths)),
                 "request": Out(stream.Signature(REQUEST)),
                 "last": Out(1),
                 "write": Out(stream.Signature(beats)),
@@ -53,7 +58,7 @@ class StoreUnit(wiring.Component):
         command, beat = self.unit.command, self._beat
         shift, lane_bits = exact_log2(beat), exact_log2(self._width // beat)
 
-        requests = Signal(16)
+        requests = Signal.like(command.rows)
         address = Signal(40)
         primed = Signal()  # the first beat is being read while the first request waits for it
         m.d.sync += primed.eq(requests != 0)
@@ -69,8 +74,8 @@ class StoreUnit(wiring.Component):
 
         # Reading: one beat a cycle as long as it will find room in the queue.
         m.submodules.queue = queue = SyncFIFO(width=9 * beat, depth=AHEAD)
-        rows, left = Signal(16), Signal(24)
-        bank, run, place = Signal(12), Signal(24), Signal(24)
+        rows, left, bank = Signal.like(command.rows), Signal.like(command.length), Signal.like(command.bank)
+        run, place = Signal.like(command.offset), Signal.like(command.offset)
         reading = Signal()
         arriving = Signal()
         m.d.comb += [
@@ -110,7 +115,7 @@ class StoreUnit(wiring.Component):
         for byte in range(beat):
             m.d.comb += arrived.mask[byte].eq(byte < bytes_left)
 
-        taken = Signal(40)  # beats of the instruction that memory has yet to take
+        taken = Signal(len(command.rows) + len(command.length))  # beats of the instruction that memory has yet to take
         m.d.comb += [
             final.eq(taken == 1),
             self.unit.done.eq(final & self.write.valid & self.write.ready),
