@@ -74,9 +74,7 @@ class Engine(wiring.Component):
         m.submodules.tile = cells = Tile(accelerator.pe, tile.m, tile.n, tile.drain)
         m.submodules.drain = drain = Drain(accelerator)
         m.submodules.finish = finish = FinishUnit(accelerator)
-        m.submodules.store = store = StoreUnit(
-            tile.drain, words, depths["output"], beat, widths(Store, accelerator)
-        )
+        m.submodules.store = store = StoreUnit(tile.drain, words, depths["output"], beat, widths(Store, accelerator))
         m.submodules.arbiter = arbiter = Arbiter()
         m.submodules.activations = activations = Scratchpad(tile.m, beat, depths["activation"], beat)
         m.submodules.weights = weights = Scratchpad(1, accelerator.weight_word, depths["weight"], beat)

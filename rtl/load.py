@@ -70,7 +70,8 @@ class LoadUnit(wiring.Component):
         rows, bank = Signal.like(command.rows), Signal.like(command.bank)
         left = Signal.like(span)  # bytes of the span that are still to come
         first = Signal()
-        run, place = Signal.like(command.offset), Signal.like(command.offset)  # in beats: where this run starts, where this beat goes
+        # In beats: where this run starts, where this beat goes.
+        run, place = Signal.like(command.offset), Signal.like(command.offset)
         final = left <= beat
         banks = Signal(12)
         with m.Switch(command.buffer):

@@ -37,9 +37,7 @@ class StoreUnit(wiring.Component):
     read : read port of the output buffer: `enable`, `address` out, `data` in, [banks] words, one cycle later.
     """
 
-    def __init__(
-        self, banks: int, width: int, depth: int, beat: int, widths: Mapping[str, int] | None = None
-    ) -> None:
+    def __init__(self, banks: int, width: int, depth: int, beat: int, widths: Mapping[str, int] | None = None) -> None:
         self._banks, self._width, self._beat = banks, width, beat
         beats = data.StructLayout({"data": 8 * beat, "mask": beat})
         word = data.ArrayLayout(unsigned(8 * width), banks)

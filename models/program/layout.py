@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from ..network import Layer
 from ..pe.words import pack
 from ..qtensor import QTensor
-from .blocking import Blocking, ceil_div, round_up
+from .blocking import Blocking
 from .isa import OUTPUT_BYTES
+from .reduction import ceil_div, round_up
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..network import Layer
-from .blocking import SLOTS, ceil_div
+from .blocking import SLOTS
 from .isa import OUTPUTS, Finish, Instruction, Load, Multiply, Store, mask
 from .layout import Placement, blocks
+from .reduction import ceil_div
 
 ACTIVATION, WEIGHT, PARAMETER = range(3)
 

@@ -14,7 +14,7 @@ from ..accelerator import Accelerator
 from ..errors import InputError
 from ..network import Layer
 from .assembly import assemble
-from .blocking import Blocking, choose, round_up
+from .blocking import Blocking, choose
 from .isa import Instruction
 from .layout import (
     Image,
@@ -28,6 +28,7 @@ from .layout import (
     takes,
 )
 from .lower import lower
+from .reduction import round_up
 
 if TYPE_CHECKING:
     from ..quantized import QuantizedLayer

@@ -1,4 +1,4 @@
-"""How many bits of each field of an instruction the programs of an accelerator can need, by the sizes of its buffers."""
+"""How many bits of each field of an instruction an accelerator's programs can need, by the sizes of its buffers."""
 
 from __future__ import annotations
 

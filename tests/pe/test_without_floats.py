@@ -16,7 +16,7 @@ from dyad.models.errors import InputError
 from dyad.models.network import Layer
 from dyad.models.pe.integer import IntegerPE
 from dyad.models.pe.output import FORMATS
-from dyad.models.program.blocking import reduction
+from dyad.models.program.reduction import reduction
 from dyad.rtl import output
 from dyad.rtl import pe as circuits
 
