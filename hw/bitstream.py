@@ -65,7 +65,9 @@ class Bitstream:
         return asdict(self)
 
 
-def build(board: Board, system: System, seed: int = 1, tell: Callable[[str], None] = lambda what: None) -> Bitstream:
+def build(
+    board: Board, system: System, seed: int = 1, tries: int = 4, tell: Callable[[str], None] = lambda what: None
+) -> Bitstream:
     """Make the bitstream of a system for a board, below ``build/boards``.
 
     Parameters
@@ -73,6 +75,7 @@ def build(board: Board, system: System, seed: int = 1, tell: Callable[[str], Non
     board : the board.
     system : what goes on it.
     seed : of the placer.
+    tries : how many placements to make, with one seed after the other, until one is fast enough.
     tell : is told what is being done.
 
     Raises
@@ -103,8 +106,7 @@ def build(board: Board, system: System, seed: int = 1, tell: Callable[[str], Non
     if over:
         raise SynthesisError(f"{system.accelerator.name} does not fit {board.name}: it takes {' and '.join(over)}")
 
-    tell("placing and routing")
-    timing = _place(folder, platform, board, system, seed)
+    timing = _place_in_time(folder, platform, board, system, range(seed, seed + tries), tell)
     tell("packing")
     made = folder / f"{NAME}.bit" if board.family == "ecp5" else folder / f"{NAME}.bin"
     if board.family == "ecp5":
@@ -130,9 +132,27 @@ def build(board: Board, system: System, seed: int = 1, tell: Callable[[str], Non
     )
 
 
-def _place(folder: Path, platform: Any, board: Board, system: System, seed: int) -> dict[str, Any]:
+def _place_in_time(
+    folder: Path, platform: Any, board: Board, system: System, seeds: range, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Place and route until the clock is met; the fastest placement is the one to complain of."""
+    wanted, best = system.accelerator.clock_mhz, None
+    for seed in seeds:
+        tell(f"placing and routing, seed {seed}")
+        found = _place(folder, platform, board, seed)
+        if found["fmax_mhz"] >= wanted:
+            return found
+        best = found if best is None or found["fmax_mhz"] > best["fmax_mhz"] else best
+    assert best is not None
+    raise SynthesisError(
+        f"{system.accelerator.name} reaches {best['fmax_mhz']:g} MHz on {board.name}, not the {wanted:g} of clock_mhz; "
+        f"its longest path takes {best['path_ns']:g} ns from {best['path'][0]} to {best['path'][-1]} (logs: {folder})"
+    )
+
+
+def _place(folder: Path, platform: Any, board: Board, seed: int) -> dict[str, Any]:
     """Place and route; return the fastest clock and the longest path."""
-    report, log = folder / "timing.json", folder / "nextpnr.log"
+    report, log = folder / f"timing-{seed}.json", folder / f"nextpnr-{seed}.log"
     if board.family == "ecp5":
         options = [
             platform._nextpnr_device_options[platform.device],
@@ -146,15 +166,9 @@ def _place(folder: Path, platform: Any, board: Board, system: System, seed: int)
     function = tool.removeprefix("yowasp-").replace("-", "_")
     yosys.run(tool, function, [*options, "--timing-allow-fail"], log, folder)
     found = json.loads(report.read_text())
-    wanted = system.accelerator.clock_mhz
     slowest = min(found["fmax"].values(), key=lambda clock: clock["achieved"] / clock["constraint"])
     paths = [each for each in found["critical_paths"] if each["from"].split()[-1] == each["to"].split()[-1]]
     longest = max(paths, key=lambda each: sum(step["delay"] for step in each["path"]))["path"] if paths else []
     names = [step["from"]["cell"] for step in longest if step["type"] == "logic"]
     ns = sum(step["delay"] for step in longest)
-    if slowest["achieved"] < wanted:
-        raise SynthesisError(
-            f"{system.accelerator.name} reaches {slowest['achieved']:.1f} MHz on {board.name}, not the {wanted:g} of "
-            f"clock_mhz; its longest path takes {ns:.1f} ns from {names[0]} to {names[-1]} (log: {log})"
-        )
     return {"fmax_mhz": round(slowest["achieved"], 2), "path_ns": round(ns, 2), "path": names}

@@ -103,6 +103,7 @@ def test_export_is_what_vivado_reads(tmp_path):
     [
         ([], "--board is missing: ulx3s, ecpix5, icebreaker; or --verilog FOLDER for other tools"),
         (["--board", "ulx3"], "unknown board 'ulx3'; did you mean ulx3s?"),
+        (["--board", "ulx3s", "--tries", "0"], "--tries 0 must be at least 1"),
         (["--board", "ulx3s", "--clock", "0"], "--clock 0 is not a frequency in MHz"),
         (["--board", "ulx3s", "--verilog", "core"], "--verilog core is for any FPGA, it contradicts --board ulx3s"),
         (["--board", "ulx3s", "--output", "/nowhere/x.bit"], "cannot write /nowhere/x.bit: No such file or directory"),

@@ -15,6 +15,7 @@ def bitstream(
     accelerator: str | None = None,
     clock: float | None = None,
     seed: int = 1,
+    tries: int = 4,
     output: Path | None = None,
     verilog: Path | None = None,
     json: Json = None,
@@ -34,6 +35,8 @@ def bitstream(
         Frequency in MHz, in place of the accelerator's clock_mhz.
     seed
         Of the placer.
+    tries
+        How many placements to make, with one seed after the other, until one is fast enough for the clock.
     output
         Also write the bitstream to this file.
     verilog
@@ -55,6 +58,8 @@ def bitstream(
         raise InputError(f"--verilog {verilog} is for any FPGA, it contradicts --board {board}")
     chosen = boards.get(board or "ulx3s")
     machine = accelerators.load(accelerator or chosen.accelerator)
+    if tries < 1:
+        raise InputError(f"--tries {tries} must be at least 1")
     if clock is not None:
         if clock <= 0:
             raise InputError(f"--clock {clock:g} is not a frequency in MHz")
@@ -65,7 +70,7 @@ def bitstream(
         print("\n".join(str(path) for path in written))
         return
     with working("elaborating") as tell:
-        made = making.build(chosen, system, seed, lambda what: tell(f"{what}, {machine.name} for {chosen.name}"))
+        made = making.build(chosen, system, seed, tries, lambda what: tell(f"{what}, {machine.name} for {chosen.name}"))
     rows = [(kind.upper(), taken, made.capacity[kind]) for kind, taken in made.taken.items()]
     title = f"{machine.name} on {chosen.name}: {made.products_per_cycle:g} products a cycle at {made.clock_mhz:g} MHz"
     shown = ((kind, f"{taken:,}", f"{all:,}", f"{taken / all:.1%}") for kind, taken, all in rows)
