@@ -166,7 +166,8 @@ def _random_layer(name: str, accelerator: Accelerator, mode: Mode, rng: np.rando
     if isinstance(formats.parse(mode.weight), formats.BlockFormat):
         k = max(k // longest, 1) * longest
     elif scalar(mode.weight).encoding == "integer":
-        group = [None, None, min(8 * step, longest), min(32 * step, longest)][rng.integers(4)]
+        floats = "fp32" in accelerator.pe.outputs  # which groups take
+        group = [None, None, min(8 * step, longest), min(32 * step, longest)][rng.integers(4)] if floats else None
         zero_point = bool(rng.integers(2))
     return gemm(
         name,

@@ -15,7 +15,7 @@ TINY = (accelerator.FOLDER / "tiny.yaml").read_text()
 
 
 def test_the_three_that_come_with_dyad() -> None:
-    assert accelerator.names() == ["edge", "lut", "mx", "server", "tiny", "ulx3s", "xr_npe"]
+    assert accelerator.names() == ["edge", "icebreaker", "lut", "mx", "server", "tiny", "ulx3s", "xr_npe"]
     edge, server = accelerator.load("edge"), accelerator.load("server")
     assert (edge.tile.m, edge.tile.n, edge.k, edge.buffers.total, edge.memory.bytes_per_cycle) == (
         16,

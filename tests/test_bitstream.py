@@ -56,7 +56,7 @@ def test_clocks_that_cannot_be_made_are_refused(board, mhz, complaint):
 def test_a_clock_too_slow_for_the_line_is_refused():
     board = boards.get("icebreaker")._replace(crystal_mhz=2.0)
     slow = replace(accelerator.load("tiny"), clock_mhz=2.0)
-    with pytest.raises(InputError, match="clock_mhz = 2 is too slow for a line of 1000000 bits a second"):
+    with pytest.raises(InputError, match="clock_mhz = 2 is too slow for 1000000 bits a second"):
         boards.OnBoard(board, System(slow, 4096, 64))
 
 
