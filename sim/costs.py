@@ -93,10 +93,12 @@ class Costs:
         """
         alike = [row for row in self.rows if row["pe"] == pe.name]
         needed = {mode.name for mode in pe.modes}
-        ranked = sorted(
-            (row for row in alike if needed <= row["modes"].keys()),
-            key=lambda row: [getattr(pe, name) != value for name, value in row["parameters"].items()],
-        )
+
+        def strange(row: Mapping[str, Any]) -> tuple[int, int]:
+            given = row["parameters"].items()
+            return sum(getattr(pe, name) != value for name, value in given), -len(given)
+
+        ranked = sorted((row for row in alike if needed <= row["modes"].keys()), key=strange)
         if not ranked:
             raise InputError(
                 f"hw/costs/{self.name}.yaml has no figures for {pe.name} with modes {', '.join(sorted(needed))}; "

@@ -102,7 +102,7 @@ def test_a_network_page_is_self_contained_and_has_every_layer():
     for one in result.layers:
         assert any(row[0] == one.layer.name and f"{one.run.cycles:,}" in row for row in page.rows)
     text = " ".join(page.words)
-    assert result.costs.label in text
+    assert result.energy_from in text
     assert "dyad simulate digits-cnn" in text
     assert "Units run decoupled" in text
 
@@ -202,7 +202,7 @@ def test_a_layer_that_differs_from_the_golden_network_is_found(told, monkeypatch
 def test_the_demo_s_page_is_self_contained_and_says_where_it_is_from(told):
     page = assert_self_contained(pages.demo_page(told, "dyad demo --seed 3"))
     text = " ".join(page.words)
-    for words in ("dyad demo --seed 3", f"numpy {np.__version__}", told.large[0].costs.label):
+    for words in ("dyad demo --seed 3", f"numpy {np.__version__}", told.large[0].energy_from):
         assert words in text
     for table in story.tables(told):
         for row in table.rows:
