@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """From a system to a bitstream for a board: Yosys, nextpnr and the packer of the family, from the YoWASP wheels."""
 
 from __future__ import annotations

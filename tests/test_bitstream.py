@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Boards: clocks that can be made, systems that do not fit, reports; and what is written for other vendors' tools."""
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def test_accumulate_refuses_activations_beyond_int8():
 
 
 def test_the_machine_knows_the_latency_of_the_circuit():
-    assert integer.Finish.latency == MixPE.finish_latency
+    assert integer.Finish.latency == MixPE().finish_latency
 
 
 def test_the_bench_sees_one_wrong_bit_of_one_weight(monkeypatch):
