@@ -558,7 +558,7 @@ def test_wide_designs_are_placed_between_shift_registers(monkeypatch):
 
 @needs_yosys
 def test_a_family_without_a_placer_is_counted():
-    found = fpga.fit(MultiplyAccumulate(4, 20, "operator"), "multiply_accumulate", "xc7")
+    found = fpga.fit(MultiplyAccumulate(4, 20, "booth"), "multiply_accumulate", "xc7")
     assert found.fmax_mhz is None
     assert found.taken["ff"] >= 8 + 4 + 20 and found.taken["lut6"] > 10
     assert "lut4" not in found.report()

@@ -149,7 +149,7 @@ def fit(component: Component, name: str, family: str, dsp: bool = True) -> Fit:
         clock = max(_place(folder, around, device, seed) for seed in SEEDS) if device.tool else None
         return json.dumps([taken, clock and round(clock, 1)])
 
-    return Fit(*json.loads(yosys.built(f"{name}-{family}", (design, placed, synth, device, SEEDS), make)))
+    return Fit(*json.loads(yosys.built(f"{name}-fit-{family}", (design, placed, synth, device, SEEDS), make)))
 
 
 def _synthesize(folder: Path, what: str, design: str, synth: str, top: str) -> Path:
