@@ -65,7 +65,7 @@ def test_the_table_of_the_documentation_is_made_from_the_data(capsys: pytest.Cap
 def test_command_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["costs", "--json", str(tmp_path / "costs.json")])
-    assert ended.value.code == 0
+    assert not ended.value.code
     printed, report = capsys.readouterr().out, json.loads((tmp_path / "costs.json").read_text())
     assert len(report["products"]) == len(efficiency.products(costs()))
     assert {"pe", "mode", "cell_pj", "tile_pj", "cell_um2"} <= report["products"][0].keys()

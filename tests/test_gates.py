@@ -79,7 +79,8 @@ def test_flip_flops_have_the_resets_that_are_connected(reset, preset, expected):
 @needs_yosys
 def test_gates_of_a_processing_element_compute_and_a_wrong_one_is_found(monkeypatch):
     library = builtin.library()
-    results = verifying.verify("ternary", library=library)[:2]
+    monkeypatch.setattr(processing_elements, "variants", lambda name: ({},))
+    results = verifying.verify("ternary", library=library)
     assert [result["failures"] for result in results] == [0, 0]
     assert {result["exhaustive"] for result in results} == {True, False}
 
@@ -93,8 +94,7 @@ def test_gates_of_a_processing_element_compute_and_a_wrong_one_is_found(monkeypa
     cell["type"] = "NOR2_X1"
     wrong = replace(right, netlist=netlist)
     monkeypatch.setattr(MappedTile, "of", lambda *_: wrong)
-    monkeypatch.setattr(verifying, "BENCH", "dyad.tests.pe.bench")
-    assert any(result["failures"] for result in verifying.verify("ternary", library=library)[:2])
+    assert any(result["failures"] for result in verifying.verify("ternary", library=library))
 
 
 @needs_yosys
