@@ -41,6 +41,11 @@ def products(table: Costs) -> list[Product]:
     return [_product(row, mode) for row in table.rows for mode in row["modes"]]
 
 
+def by_mode(found: list[Product]) -> dict[tuple[str, str], Product]:
+    """Return the products by processing element and mode; of several variants the first."""
+    return {(each.pe, each.mode): each for each in reversed(found)}
+
+
 def _product(row: Mapping[str, Any], name: str) -> Product:
     mode, idle = row["modes"][name], row["idle_pj"]
     each = mode["products"] / mode["cycles"]
@@ -139,8 +144,8 @@ CLAIMS = (
 
 def ratio(claim: Claim, found: list[Product]) -> float | None:
     """Return our ratio, None if the table lacks one of the two; of several variants the first counts."""
-    by_name = {(each.pe, each.mode): each for each in reversed(found)}
-    if claim.first not in by_name or claim.second not in by_name:
+    products = by_mode(found)
+    if claim.first not in products or claim.second not in products:
         return None
-    first, second = (getattr(by_name[each], claim.figure) for each in (claim.first, claim.second))
+    first, second = (getattr(products[each], claim.figure) for each in (claim.first, claim.second))
     return first / second

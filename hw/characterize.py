@@ -79,15 +79,15 @@ def measure(subject: Subject, library: Library, around: process.Surroundings) ->
     pe = subject.pe
     tile = MappedTile.of(pe, library, around)
     meter = Meter(tile)
-    resting = activity.run(tile, subject.name, subject.parameters, 0, None)
+    resting = activity.run(tile, subject.name, subject.parameters)
     idle = {name: pj / resting.cycles for name, pj in meter.spent(resting.changes).items()}
     modes: dict[str, Row] = {}
     for index, mode in enumerate(pe.modes):
         step = pe.lanes * mode.packing
         modes[mode.name] = {"products": step, "cycles": mode.interval}
         for stream in streams.STREAMS:
-            run = activity.run(tile, subject.name, subject.parameters, index, stream)
             given = streams.operands(pe, mode, stream)
+            run = activity.run(tile, subject.name, subject.parameters, index, given)
             results, steps = len(given["length"]), sum(-(-given["length"] // step))
             busy = steps * mode.interval + results * mode.header
             spent = meter.spent(run.changes)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from ..models.accelerator import Accelerator
 from ..models.program.isa import OUTPUT_BYTES, OUTPUTS, Finish, Instruction, Load, Multiply, Store
 from ..models.program.timing import row_groups
-from .costs import Costs
+from .costs import Costs, PECost
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ def energy(accelerator: Accelerator, instructions: Iterable[Instruction], cycles
     seconds = accelerator.seconds(1)
     total = Energy(idle=cycles * sum(count * cost.idle(station, seconds) for station, count in stations.items()))
     for code, count in alike.items():
-        total += _spent(accelerator, code, table) * count
+        total += _spent(accelerator, code, table, cost) * count
     return total
 
 
-def _spent(accelerator: Accelerator, code: Instruction, table: Costs) -> Energy:
+def _spent(accelerator: Accelerator, code: Instruction, table: Costs, cost: PECost) -> Energy:
     """Return the energy of one instruction."""
-    tile, cost = accelerator.tile, table.of(accelerator.pe)
+    tile = accelerator.tile
     beat, column_word = accelerator.memory.bytes_per_cycle, accelerator.column_word
     activation, weight, parameter, accumulator, output = (
         table.sram_byte(getattr(accelerator.buffers, part.name)) for part in fields(accelerator.buffers)

@@ -18,7 +18,7 @@ def costs(*, table: str | None = None, markdown: bool = False, json: Json = None
     table
         The cost table, a name in hw/costs; dyad's own library when left out.
     markdown
-        Print the first table in Markdown, as the README has it.
+        Print the first table in Markdown, as hw/costs/README.md has it.
     json
         Also write the figures to this file: `technology`, `products` (a list of `pe`, `parameters`, `mode`, `cell_pj`,
         `tile_pj`, `cell_um2`, `digits_pj`) and `claims` (`source`, `text`, `published`, `ours`, `why`).
@@ -32,10 +32,10 @@ def costs(*, table: str | None = None, markdown: bool = False, json: Json = None
         raise unknown("cost table", name, known)
     data = tables.costs(name)
     found = efficiency.products(data)
-    by_name = {(each.pe, each.mode): each for each in reversed(found)}
-    if missing := [pe for pe, mode in (efficiency.INT8, efficiency.DEQUANTIZED) if (pe, mode) not in by_name]:
+    rivals, by_mode = (efficiency.INT8, efficiency.DEQUANTIZED), efficiency.by_mode(found)
+    if missing := [rival[0] for rival in rivals if rival not in by_mode]:
         raise InputError(f"hw/costs/{name}.yaml lacks {missing[0]}; measure it with dyad characterize {missing[0]}")
-    int8, dequantized = (by_name[key].tile_pj for key in (efficiency.INT8, efficiency.DEQUANTIZED))
+    int8, dequantized = (by_mode[rival].tile_pj for rival in rivals)
     columns = ("pe", "parameters", "mode", "pJ, cell", "pJ, tile", "to int8", "to dequantized", "um2, cell")
     rows = [
         (

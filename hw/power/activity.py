@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from ...models import pe as processing_elements
-from .. import simulate, toolchain
+from .. import simulate
 from ..bench import SINGLE
 from ..synthesis.tile import MappedTile
 from ..verify import described
-from .streams import operands
 
 BENCH = "dyad.tests.pe.stream"
 
@@ -34,31 +33,29 @@ class WrongResultError(RuntimeError):
     """A netlist did not compute what its golden arithmetic does."""
 
 
-def run(tile: MappedTile, name: str, parameters: dict[str, Any], mode: int, stream: str | None) -> Activity:
+def run(
+    tile: MappedTile, name: str, parameters: dict[str, Any], mode: int = 0, operands: dict[str, Any] | None = None
+) -> Activity:
     """Run operands through a netlist and count the changes of its nets.
 
     Parameters
     ----------
     tile : the netlist, of the processing element with this name and these parameters.
     mode : index of a mode.
-    stream : which operands, see `streams.operands`; None is nothing at all, while the clock runs.
+    operands : as `streams.operands` gives them; None is nothing at all, while the clock runs.
 
     Raises
     ------
     WrongResultError : if a result differs from the golden arithmetic.
     """
-    pe = processing_elements.get(name, **parameters)
-    inputs = described(name, parameters, SINGLE) | {
-        "mode": mode,
-        "operands": None if stream is None else operands(pe, pe.modes[mode], stream),
-    }
-    folder = toolchain.BUILD / "power"
-    folder.mkdir(parents=True, exist_ok=True)
-    counted = folder / f"{tile.name}_{mode}_{stream or 'idle'}.saif"
-    outputs = simulate.run(tile.verilog, tile.name, BENCH, inputs, waves=counted)
-    if outputs["failures"]:
-        raise WrongResultError(f"gates of {name} are wrong: {outputs['examples'][0]}")
-    return Activity(read(counted), outputs["cycles"])
+    inputs = described(name, parameters, SINGLE) | {"mode": mode, "operands": operands}
+    # Variants of a processing element have one name, and are measured at the same time.
+    with TemporaryDirectory() as folder:
+        counted = Path(folder) / "changes.saif"
+        outputs = simulate.run(tile.verilog, tile.name, BENCH, inputs, waves=counted)
+        if outputs["failures"]:
+            raise WrongResultError(f"gates of {name} are wrong: {outputs['examples'][0]}")
+        return Activity(read(counted), outputs["cycles"])
 
 
 def read(path: Path) -> dict[int, int]:

@@ -15,12 +15,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import InputError
 from ..formats import scalar
-from .integer import IntegerPE
+from .integer import FromZero
 from .mode import Mode
 
 WIDEST = 8
@@ -28,7 +25,7 @@ WIDEST = 8
 
 
 @dataclass(frozen=True)
-class BitSerial(IntegerPE):
+class BitSerial(FromZero):
     """Description and exact arithmetic of a cell that counts the bits set in two planes.
 
     Parameters
@@ -84,19 +81,3 @@ class BitSerial(IntegerPE):
     def activation_bits(self) -> int:
         """Bits in which an activation is stored: 1, 2, 4 or 8."""
         return 1 << (scalar(self.activation).bits - 1).bit_length()
-
-    def offset(self, mode: Mode) -> int:
-        """Return what a cell adds to each weight."""
-        return -_stored_minimum(mode)
-
-    def stored(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
-        """Return weights as they are stored, from 0 on."""
-        return numbers - _stored_minimum(mode)
-
-    def loaded(self, codes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
-        """Return the weights whose code this is."""
-        return codes.astype(np.int64) + _stored_minimum(mode)
-
-
-def _stored_minimum(mode: Mode) -> int:
-    return int(scalar(mode.weight).minimum)

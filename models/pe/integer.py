@@ -255,6 +255,28 @@ class IntegerPE(PE):
         return total + product(*np.broadcast_arrays(sums.astype(np.float64), factors)).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class FromZero(IntegerPE):
+    """Description of a cell whose weights are stored from 0 on, so that no plane of theirs counts negative."""
+
+    def offset(self, mode: Mode) -> int:
+        """Return what a cell adds to each weight."""
+        return self._lift(mode)
+
+    def stored(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
+        """Return weights as they are stored."""
+        return numbers + self._lift(mode)
+
+    def loaded(self, codes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
+        """Return the weights whose code this is."""
+        return codes.astype(np.int64) - self._lift(mode)
+
+    @staticmethod
+    def _lift(mode: Mode) -> int:
+        """Return what makes the least weight 0."""
+        return -int(scalar(mode.weight).minimum)
+
+
 def check_scales(name: str, w: QTensor) -> None:
     """Raise `InputError` unless the scales of weights are finite and not negative."""
     scales = w.scale_values

@@ -15,11 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..formats import scalar
-from .integer import IntegerPE
+from .integer import FromZero
 from .mode import Mode
 
 DIGITS = -10
@@ -27,7 +23,7 @@ DIGITS = -10
 
 
 @dataclass(frozen=True)
-class MixPE(IntegerPE):
+class MixPE(FromZero):
     """Description and exact arithmetic of a MixPE cell: 4 bits of each weight in a cycle."""
 
     name: ClassVar[str] = "mixpe"
@@ -37,16 +33,4 @@ class MixPE(IntegerPE):
 
     def offset(self, mode: Mode) -> int:
         """Return what a cell adds to each weight."""
-        return -_stored_minimum(mode) + sum(DIGITS << self.plane_bits * plane for plane in range(mode.interval))
-
-    def stored(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
-        """Return weights as they are stored, from 0 on."""
-        return numbers - _stored_minimum(mode)
-
-    def loaded(self, codes: NDArray[np.integer], mode: Mode) -> NDArray[np.integer]:
-        """Return the weights whose code this is."""
-        return codes.astype(np.int64) + _stored_minimum(mode)
-
-
-def _stored_minimum(mode: Mode) -> int:
-    return int(scalar(mode.weight).minimum)
+        return super().offset(mode) + sum(DIGITS << self.plane_bits * plane for plane in range(mode.interval))
