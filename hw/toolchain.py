@@ -26,6 +26,16 @@ REQUIRED = {
     "make": "apt-get install make, dnf install make or xcode-select --install",
     "perl": "apt-get install perl, dnf install perl or xcode-select --install",
 }
+# The wheel's makefile names a python and a compiler of the machine that built it, and lacks two options of g++.
+MAKE = {
+    "PYTHON3": sys.executable,
+    "CXX": "g++",
+    "LINK": "g++",
+    "CFG_CXXFLAGS_PCH_I": "-include",
+    "CFG_LDLIBS_THREADS": "-pthread",
+    # Of the levels of optimisation this one has the shortest build and run together, on 64 as on 256 cells.
+    "OPT_FAST": "-O1",
+}
 LIBPYTHON = "apt-get install python3-dev or, with pyenv, PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install"
 
 
@@ -36,8 +46,12 @@ def require(*programs: str) -> None:
             raise InputError(f"{program} is not on PATH; get it with {REQUIRED[program]}")
 
 
-def simulator_variables() -> dict[str, str]:
-    """Return the environment variables with which Verilator and cocotb work on this machine.
+def simulator_variables(make: Mapping[str, str] | None = None) -> dict[str, str | None]:
+    """Return the environment variables, None for unset, with which Verilator and cocotb work on this machine.
+
+    Parameters
+    ----------
+    make : variables of make beside `MAKE`.
 
     Raises
     ------
@@ -51,21 +65,15 @@ def simulator_variables() -> dict[str, str]:
     for folder in (verilator, BUILD):
         if len(str(folder).split()) != 1:
             raise InputError(f"{str(folder)!r} holds a space, with which make cannot build; move the checkout")
-    # The wheel's makefile names a python and a compiler of the machine that built it, and lacks two options of g++.
-    make_flags = {
-        "PYTHON3": sys.executable,
-        "CXX": "g++",
-        "LINK": "g++",
-        "CFG_CXXFLAGS_PCH_I": "-include",
-        "CFG_LDLIBS_THREADS": "-pthread",
-        # Of the levels of optimisation this one has the shortest build and run together, on 64 as on 256 cells.
-        "OPT_FAST": "-O1",
-    }
     return {
         "PATH": os.pathsep.join([str(verilator / "bin"), os.environ["PATH"]]),
         "VERILATOR_ROOT": str(verilator),
-        "MAKEFLAGS": " ".join(f"{name}={value}" for name, value in make_flags.items()),
+        "MAKEFLAGS": " ".join(f"{name}={value}" for name, value in {**MAKE, **(make or {})}.items()),
         "OBJCACHE": "ccache" if shutil.which("ccache") else "",
+        "WAVES": None,  # the user's own settings must not contradict the cached build
+        "GUI": "0",
+        "COCOTB_REWRITE_ASSERTION_FILES": "",  # rewriting every imported module takes seconds
+        "PYTEST_CURRENT_TEST": None,  # cocotb's runner would end the process on a failing bench
     }
 
 

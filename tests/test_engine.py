@@ -9,7 +9,8 @@ import pytest
 
 from dyad.analysis.cases import prepare, random_cases, with_pe
 from dyad.analysis.crosscheck import check
-from dyad.hw import engine, simulate
+from dyad.hw import engine
+from dyad.hw.verilate import SimulationError
 from dyad.models import accelerator
 from dyad.models import pe as processing_elements
 from dyad.models.errors import InputError
@@ -135,7 +136,7 @@ def test_a_program_that_waits_for_ever_ends_with_the_reason(monkeypatch: pytest.
     program = compile_layers([gemm("stuck", 4, 4, 4)], TINY)
     stuck = [code._replace(signal=0) for code in program.instructions]
     monkeypatch.setitem(program.__dict__, "instructions", stuck)
-    with pytest.raises(simulate.SimulationError, match="stuck since cycle"):
+    with pytest.raises(SimulationError, match="stuck since cycle"):
         engine.run([engine.Job(program, np.zeros(program.size, np.uint8))])
 
 

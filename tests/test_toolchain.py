@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dyad.hw import doctor, files, simulate, toolchain
-from dyad.hw.simulate import SimulationError
+from dyad.hw import doctor, files, simulate, toolchain, verilate
+from dyad.hw.verilate import SimulationError
 from dyad.hw.verilog import netlist, verilog
 from dyad.models.errors import InputError
 from dyad.tests.adder import Adder
@@ -32,7 +32,7 @@ def test_data_goes_in_and_out():
 
 def test_second_run_takes_the_first_build(monkeypatch):
     run()
-    monkeypatch.setattr(simulate, "_compile", lambda *_: pytest.fail("built again"))
+    monkeypatch.setattr(verilate, "_compile", lambda *_: pytest.fail("built again"))
     run()
 
 
@@ -57,11 +57,20 @@ def test_bench_without_the_test_is_a_failure():
         run("subtract")
 
 
-def test_design_that_does_not_build_is_a_failure(tmp_path, monkeypatch):
-    monkeypatch.setattr(toolchain, "BUILD", tmp_path)
-    monkeypatch.setattr(simulate, "verilog_text", lambda component, name: "module adder(; endmodule")
+def test_design_that_does_not_build_is_a_failure():
     with pytest.raises(SimulationError, match=r"cannot build adder: see .*build\.log\n(.*\n)*%Error.*adder\.v"):
-        run()
+        simulate.run("module adder(; endmodule", "adder", BENCH, {"pairs": PAIRS})
+
+
+def test_what_all_simulations_share_is_compiled_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(toolchain, "BUILD", tmp_path)
+    for width in (4, 5):
+        design = Adder(width)
+        folder = verilate.build(design, netlist(design, "adder"), "adder")
+        assert "verilated.cpp" not in (folder / "build.log").read_text()
+    (library,) = (tmp_path / "rtl").glob("verilated-*")
+    assert [each.name for each in library.glob("*.o")] == ["verilated.o"]
+    assert len([*(tmp_path / "rtl").iterdir()]) == 3
 
 
 def test_waves_show_the_inside(tmp_path):
