@@ -28,7 +28,7 @@ from cocotb_tools.runner import get_runner
 from ..models.errors import InputError
 from . import toolchain
 from .verilate import SimulationError, build, tail
-from .verilog import netlist
+from .verilog import verilog
 
 EXCHANGE = "DYAD_EXCHANGE"
 
@@ -98,11 +98,11 @@ def run(
         The machine lacks a program, or there is no folder for the waveforms.
     """
     # Before anything can fail: Amaranth complains of what is never elaborated.
-    content = design if isinstance(design, str) else netlist(design, name)
+    text = design if isinstance(design, str) else verilog(design, name)
     if waves is not None and not waves.parent.is_dir():
         raise InputError(f"cannot write {waves}: {waves.parent} is not a folder")
     kind = None if waves is None else waves.suffix[1:]
-    folder = build(design, content, name, kind, sources)
+    folder = build(text, name, kind, sources)
     with toolchain.variables(toolchain.simulator_variables()):
         return _simulate(folder, name, bench, inputs, testcase, waves, seed)
 

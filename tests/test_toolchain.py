@@ -65,8 +65,7 @@ def test_design_that_does_not_build_is_a_failure():
 def test_what_all_simulations_share_is_compiled_once(tmp_path, monkeypatch):
     monkeypatch.setattr(toolchain, "BUILD", tmp_path)
     for width in (4, 5):
-        design = Adder(width)
-        folder = verilate.build(design, netlist(design, "adder"), "adder")
+        folder = verilate.build(verilog(Adder(width), "adder"), "adder")
         assert "verilated.cpp" not in (folder / "build.log").read_text()
     (library,) = (tmp_path / "rtl").glob("verilated-*")
     assert [each.name for each in library.glob("*.o")] == ["verilated.o"]
