@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from amaranth.lib.wiring import Component
-
 from ..models import pe as processing_elements
 from ..models.pe import PE
 from ..models.pe.output import LATENCY
@@ -17,6 +15,7 @@ from .synthesis.ecp5 import Ecp5Netlist
 from .synthesis.library import Library
 from .synthesis.process import surroundings
 from .synthesis.tile import MappedTile
+from .verilog import verilog
 
 BENCH = "dyad.tests.pe.bench"
 
@@ -89,15 +88,13 @@ def verify(
     return results
 
 
-def _design(
-    pe: PE, geometry: Geometry, library: Library | None, ecp5: bool
-) -> tuple[Component | str, str, dict[str, str]]:
-    """Return the design to run, its name, and what else its simulation is built of."""
+def _design(pe: PE, geometry: Geometry, library: Library | None, ecp5: bool) -> tuple[str, str, dict[str, str]]:
+    """Return the Verilog to run, the name of its top module, and what else its simulation is built of."""
     if library is not None:
         mapped = MappedTile.of(pe, library, surroundings(library, None))
         return mapped.verilog, mapped.name, {}
     bench = TileBench(pe, geometry)
     if ecp5:
-        netlist = Ecp5Netlist(bench, f"{pe.name}_bench")
-        return netlist, f"{pe.name}_ecp5", netlist.sources
-    return bench, f"{pe.name}_bench", {}
+        netlist, name = Ecp5Netlist(bench, f"{pe.name}_bench"), f"{pe.name}_ecp5"
+        return verilog(netlist, name), name, netlist.sources
+    return verilog(bench, f"{pe.name}_bench"), f"{pe.name}_bench", {}
