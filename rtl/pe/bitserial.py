@@ -21,7 +21,8 @@ from ...models.formats import scalar
 from ...models.pe import BitSerial
 from ..rounding import delay
 from ..shift import NEAR, by_lines
-from . import integer
+from . import integer, integer_operands
+from .segments import hold
 from .stations import Stations, dot_ports, row_ports
 
 
@@ -30,11 +31,11 @@ def stations(pe: BitSerial) -> Stations:
     cell = integer.Cell(operand(pe).size, lambda row, column, mode: [])
     return Stations(
         PrepareRow=partial(PrepareRow, pe),
-        PrepareColumn=partial(integer.PrepareColumn, pe, cell),
+        PrepareColumn=partial(integer_operands.PrepareColumn, pe, cell.idle),
         Dot=partial(Dot, pe),
         Finish=partial(Finish, pe, cell),
         result=signed(pe.accumulator_bits),
-        sum=integer.sums(pe),
+        sum=integer_operands.sums(pe),
     )
 
 
@@ -65,12 +66,12 @@ class PrepareRow(wiring.Component):
     step : in, `STEP`, with its rules.
     activations : in, activation_bits * lanes; lane l at bit activation_bits * l.
     operand : out, bits of `operand(pe)`, `prepare_latency` cycles later.
-    sum : out, `integer.sums(pe)` of the last segment that ended, that of a cell with weights of 1.
+    sum : out, `integer_operands.sums(pe)` of the last segment that ended, that of a cell with weights of 1.
     """
 
     def __init__(self, pe: BitSerial) -> None:
         self._pe = pe
-        super().__init__(row_ports(pe, operand(pe).size, integer.sums(pe)))
+        super().__init__(row_ports(pe, operand(pe).size, integer_operands.sums(pe)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -100,7 +101,7 @@ class PrepareRow(wiring.Component):
             cell.column.eq(ones.replicate(pe.lanes)),
             self.sum.total.eq(cell.result),
         ]
-        integer.count(m, pe, step, {"steps": delay(m, step.phase == 0, pe.prepare_latency)}, self.sum)
+        integer_operands.count(m, pe, step, {"steps": delay(m, step.phase == 0, pe.prepare_latency)}, self.sum)
         return m
 
 
@@ -133,7 +134,7 @@ class Dot(wiring.Component):
         m.d.comb += signed_count.eq(count ^ row.negative.replicate(len(count)))
         nearer = Signal(len(count) + len(row.near) - 1)
         m.d.comb += nearer.eq(by_lines(signed_count, row.near, 1))
-        integer.hold(m, row.first, row.last, by_lines(nearer, row.far, NEAR), self.result)
+        hold(m, row.first, row.last, by_lines(nearer, row.far, NEAR), self.result)
         return m
 
 

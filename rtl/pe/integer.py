@@ -1,4 +1,4 @@
-"""What processing elements of integers share: the sums of a cell and of a row over a segment, and the finish station.
+"""What processing elements of integers share: the sums of a cell over a segment, and the finish station.
 
 Their arithmetic is `dyad.models.pe.integer`. A processing element adds how its cell multiplies.
 """
@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 
 from ...models.formats import scalar
 from ...models.pe.fixed import fixed_point
 from ...models.pe.integer import IntegerPE
-from ..fixed import to_fixed
 from ..float import Add, unpack
 from ..rounding import FP32, Round, delay
-from .stations import STEP, Stations, column_ports, dot_ports, finish_ports, row_ports
+from .integer_operands import PrepareColumn, PrepareRow, sums
+from .segments import accumulate
+from .stations import Stations, dot_ports, finish_ports
 from .sums import Term, add_up, offset
 
 
@@ -67,7 +68,7 @@ def stations(pe: IntegerPE, cell: Cell) -> Stations:
     """Return the constructors of the stations of `pe`."""
     return Stations(
         PrepareRow=partial(PrepareRow, pe),
-        PrepareColumn=partial(PrepareColumn, pe, cell),
+        PrepareColumn=partial(PrepareColumn, pe, cell.idle),
         Dot=partial(Dot, pe, cell),
         Finish=partial(Finish, pe, cell),
         result=signed(pe.accumulator_bits),
@@ -75,93 +76,9 @@ def stations(pe: IntegerPE, cell: Cell) -> Stations:
     )
 
 
-def sums(pe: IntegerPE) -> data.StructLayout:
-    """Return the layout of what a row sums: its activations, and 1 for each step."""
-    longest = max(pe.longest(mode) for mode in pe.modes)
-    needed = (longest * fixed_point(pe.activation).largest).bit_length() + 1
-    bits = min(needed, pe.accumulator_bits) if pe.integers else pe.accumulator_bits
-    return data.StructLayout({"total": signed(bits), "steps": (longest // pe.lanes + 1).bit_length()})
-
-
 def is_signed(pe: IntegerPE, mode: Value) -> Value:
     """Return whether the weights of a mode have a sign."""
     return Array(int(scalar(each.weight).signed) for each in pe.modes)[mode]
-
-
-class PrepareRow(wiring.Component):
-    """What the cells of a row share: activations as integers, 0 where there are none, and their sum over a segment.
-
-    Parameters
-    ----------
-    pe : description of the processing element.
-
-    Ports
-    -----
-    step : in, `STEP`, with its rules; only the first plane of a weight counts for the sum.
-    activations : in, activation_bits * lanes; lane l at bit activation_bits * l.
-    operand : out, lanes of signed integers, `prepare_latency` cycles later.
-    sum : out, `sums(pe)` of the last segment that ended; the total wraps.
-    """
-
-    def __init__(self, pe: IntegerPE) -> None:
-        self._pe = pe
-        super().__init__(row_ports(pe, fixed_point(pe.activation).bits * pe.lanes, sums(pe)))
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        pe, step = self._pe, self.step
-        numbers = decode(m, pe, step.valid, self.activations)
-        m.d.comb += self.operand.eq(delay(m, numbers.as_value(), pe.prepare_latency))
-        operands = data.View(numbers.shape(), self.operand)
-        total = Signal(signed(len(numbers[0]) + (pe.lanes - 1).bit_length()))
-        m.d.comb += total.eq(sum(operands[lane] for lane in range(pe.lanes)))
-        count(m, pe, step, {"total": total, "steps": Const(1)}, self.sum)
-        return m
-
-
-def count(m: Module, pe: IntegerPE, step: Value, addends: dict[str, Value], sums: Any) -> None:
-    """Sum what a row adds in each step, known when its operands are; `step` is that of the row's inputs.
-
-    The sums appear with the results of the cells, which take `dot_latency` cycles.
-    """
-    step = data.View(STEP, delay(m, step.as_value(), pe.prepare_latency))
-    for name, addend in addends.items():
-        counted = delay(m, Mux(step.valid & (step.plane == 0), addend, 0), pe.dot_latency - 1)
-        accumulate(m, pe, step, counted, sums[name])
-
-
-def decode(m: Module, pe: IntegerPE, valid: Value, activations: Value) -> data.View:
-    """Return the activations of all lanes as signed integers, zeros in cycles without operands."""
-    lanes = []
-    for lane in range(pe.lanes):
-        code = Signal(pe.activation_bits, name=f"activation_{lane}")
-        m.d.comb += code.eq(Mux(valid, activations.word_select(lane, len(code)), 0))
-        lanes.append(to_fixed(code, pe.activation))
-    numbers = Signal(data.ArrayLayout(signed(fixed_point(pe.activation).bits), pe.lanes))
-    m.d.comb += numbers.eq(Cat(lanes))
-    return numbers
-
-
-class PrepareColumn(wiring.Component):
-    """What the cells of a column share: the weights as they are, `prepare_latency` cycles later.
-
-    Ports
-    -----
-    step : in, `STEP`. weights : in, plane_bits * lanes. operand : out, the same bits; in cycles without operands the
-        cell's idle plane in every lane.
-    """
-
-    def __init__(self, pe: IntegerPE, cell: Cell) -> None:
-        self._pe, self._cell = pe, cell
-        bits = pe.plane_bits * pe.lanes
-        super().__init__(column_ports(pe, bits))
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        pe = self._pe
-        idle = Const(self._cell.idle, pe.plane_bits).replicate(pe.lanes)
-        m.d.comb += self.operand.eq(delay(m, Mux(self.step.valid, self.weights, idle), pe.prepare_latency))
-        return m
 
 
 class Dot(wiring.Component):
@@ -199,31 +116,6 @@ class Dot(wiring.Component):
         shifted = Array(Cat(carry.replicate(each), product) for each in places)[plane]
         accumulate(m, pe, self.step, shifted, self.result, carry)
         return m
-
-
-def accumulate(m: Module, pe: IntegerPE, step: Value, addend: Value, result: Value, carry: Value | int = 0) -> None:
-    """Sum `addend + carry`, 0 in cycles without operands, over the steps of a segment; show the sum when it has ended.
-
-    The result is shown `dot_latency` cycles after `step`, all but one of which the addend has taken.
-    """
-    first = delay(m, step.valid & step.first, pe.dot_latency - 1)
-    last = delay(m, step.valid & step.last, pe.dot_latency - 1)
-    hold(m, first, last, addend, result, carry)
-
-
-def hold(m: Module, first: Value, last: Value, addend: Value, result: Value, carry: Value | int = 0) -> None:
-    """Sum `addend + carry` from `first` to `last`, and show the sum from then on.
-
-    Nothing is read before the first segment has ended, so that neither register needs a reset.
-    """
-    accumulator = Signal.like(result, reset_less=True)
-    shown = Signal.like(result, reset_less=True)
-    total = Signal.like(result)
-    m.d.comb += total.eq(Mux(first, 0, accumulator) + addend + carry)
-    m.d.sync += accumulator.eq(total)
-    with m.If(last):
-        m.d.sync += shown.eq(total)
-    m.d.comb += result.eq(shown)
 
 
 class Finish(wiring.Component):

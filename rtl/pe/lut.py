@@ -24,7 +24,7 @@ from ...models.pe.integer import IntegerPE
 from ...models.pe.lut import minimum
 from ...models.pe.quantized_tables import TABLE
 from ..rounding import delay
-from . import integer, quantized_tables
+from . import integer, integer_operands, quantized_tables
 from .quantized_tables import less_zero_point, select, whole
 from .stations import Stations, row_ports
 from .sums import Term
@@ -57,7 +57,7 @@ def tables(pe: Lut) -> data.Layout:
 
 def sums(pe: IntegerPE) -> data.StructLayout:
     """Return the layout of what a row sums: its activations, 1 for each step and 1 for each table that is not even."""
-    steps = integer.sums(pe).members["steps"]
+    steps = integer_operands.sums(pe).members["steps"]
     odd = steps + (pe.lanes // TABLE - 1).bit_length()
     return data.StructLayout({"total": signed(pe.accumulator_bits + 1), "steps": steps, "odd": odd})
 
@@ -84,7 +84,7 @@ class PrepareRow(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pe = self._pe
-        numbers = integer.decode(m, pe, self.step.valid, self.activations)
+        numbers = integer_operands.decode(m, pe, self.step.valid, self.activations)
         numbers = data.View(numbers.shape(), delay(m, numbers.as_value(), pe.prepare_latency - 1))
         held = Signal(tables(pe))
         m.d.comb += self.operand.eq(held)
@@ -97,7 +97,7 @@ class PrepareRow(wiring.Component):
             m.d.sync += held[index].even.eq(even)
             total += (held[index].entries[0] << 1) + ~held[index].even
             odd += ~held[index].even
-        integer.count(m, pe, self.step, {"total": total, "odd": odd, "steps": Const(1)}, self.sum)
+        integer_operands.count(m, pe, self.step, {"total": total, "odd": odd, "steps": Const(1)}, self.sum)
         return m
 
 

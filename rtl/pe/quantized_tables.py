@@ -30,7 +30,7 @@ from ...models.pe.integer import IntegerPE
 from ...models.pe.lut import is_binary, minimum
 from ...models.pe.quantized_tables import TABLE, largest_entry, widest
 from ..rounding import delay, normalize, shift_right
-from . import integer
+from . import integer, integer_operands
 from .stations import row_ports
 from .sums import Term
 
@@ -63,17 +63,18 @@ class PrepareRow(wiring.Component):
     step : in, `STEP`, with its rules; only the first plane of a weight counts for the sums.
     activations : in, activation_bits * lanes; lane l at bit activation_bits * l.
     operand : out, bits of `tables(pe)`, `prepare_latency` cycles later.
-    sum : out, `integer.sums(pe)` of the last segment that ended, the total that of the entries of index 0; they wrap.
+    sum : out, `integer_operands.sums(pe)` of the last segment that ended, the total that of the entries of index 0;
+        they wrap.
     """
 
     def __init__(self, pe: Lut) -> None:
         self._pe = pe
-        super().__init__(row_ports(pe, tables(pe).size, integer.sums(pe)))
+        super().__init__(row_ports(pe, tables(pe).size, integer_operands.sums(pe)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pe = self._pe
-        numbers = integer.decode(m, pe, self.step.valid, self.activations)
+        numbers = integer_operands.decode(m, pe, self.step.valid, self.activations)
         numbers = data.View(numbers.shape(), delay(m, numbers.as_value(), pe.prepare_latency - 2))
         held = Signal(tables(pe))
         m.d.comb += self.operand.eq(held)
@@ -84,7 +85,7 @@ class PrepareRow(wiring.Component):
             m.d.comb += Cat(table.activations).eq(Cat(a))
             m.d.sync += held[index].eq(table.rounded)
             total += align(held[index].entries[0], held[index].exponent, Const(0))[: sum_bits(pe)].as_signed()
-        integer.count(m, pe, self.step, {"total": total, "steps": Const(1)}, self.sum)
+        integer_operands.count(m, pe, self.step, {"total": total, "steps": Const(1)}, self.sum)
         return m
 
 
