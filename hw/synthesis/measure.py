@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
@@ -13,7 +14,7 @@ from amaranth.lib.wiring import Component, In
 
 from ...models.errors import unknown
 from ...models.pe import PE, Mode
-from ...rtl.output import Output
+from ...rtl.output import output
 from ...rtl.pe import stations
 from ..verilog import verilog
 from .library import Library
@@ -141,7 +142,7 @@ def station(pe: PE, name: str, mode: str | None = None) -> Callable[[], Register
         "row": built.PrepareRow,
         "column": built.PrepareColumn,
         "finish": built.Finish,
-        "output": Output,
+        "output": partial(output, pe),
     }
     if name not in constructors:
         raise unknown("station", name, constructors)

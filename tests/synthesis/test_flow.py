@@ -62,6 +62,13 @@ def test_one_mode_needs_less_than_all(tiny):
     assert area == {None: one + 2, "int4xint8": one, "int8xint8": one + 2}
 
 
+@needs_yosys
+def test_the_output_stage_is_the_one_behind_the_processing_element(tiny):
+    elements = [pe.get("mixpe", integers=True), pe.get("mixpe"), pe.get("xr_npe")]
+    areas = [measure(station(each, "output")(), "output", tiny, around(tiny)).area_um2 for each in elements]
+    assert areas == sorted(set(areas))
+
+
 @pytest.mark.parametrize(
     ("name", "mode", "complaint"),
     [
