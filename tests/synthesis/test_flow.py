@@ -10,6 +10,7 @@ import pytest
 
 from dyad.hw.synthesis import process, yosys
 from dyad.hw.synthesis.measure import Registered, measure, station
+from dyad.hw.verilog import netlist
 from dyad.models import pe
 from dyad.models.errors import InputError
 from dyad.tests import cells
@@ -62,11 +63,10 @@ def test_one_mode_needs_less_than_all(tiny):
     assert area == {None: one + 2, "int4xint8": one, "int8xint8": one + 2}
 
 
-@needs_yosys
-def test_the_output_stage_is_the_one_behind_the_processing_element(tiny):
+def test_the_output_stage_is_the_one_behind_the_processing_element():
     elements = [pe.get("mixpe", integers=True), pe.get("mixpe"), pe.get("xr_npe")]
-    areas = [measure(station(each, "output")(), "output", tiny, around(tiny)).area_um2 for each in elements]
-    assert areas == sorted(set(areas))
+    small, plain, with_posits = (len(netlist(station(each, "output")(), "output")) for each in elements)
+    assert small < plain < with_posits
 
 
 @pytest.mark.parametrize(
