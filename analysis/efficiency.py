@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..models.pe import in_words
 from ..sim.costs import STREAM, Costs
 
 ROWS, COLUMNS, SEGMENT = 16, 16, 128
@@ -54,9 +55,14 @@ def _product(row: Mapping[str, Any], name: str) -> Product:
     edges = (active["row"] + idle["row"]) / COLUMNS + (active["column"] + idle["column"]) / ROWS
     # A row of finish stations, one to a column, waits for as many results as there are cells.
     finish = active["finish"] / SEGMENT + idle["finish"] / ROWS / each
-    parameters = ", ".join(f"{key}={value}" for key, value in row["parameters"].items())
     return Product(
-        row["pe"], parameters, name, cell, cell + edges / each + finish, row["area_um2"]["dot"] / each, digits
+        row["pe"],
+        in_words(row["parameters"]),
+        name,
+        cell,
+        cell + edges / each + finish,
+        row["area_um2"]["dot"] / each,
+        digits,
     )
 
 

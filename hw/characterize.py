@@ -52,7 +52,7 @@ class Subject(NamedTuple):
     @property
     def title(self) -> str:
         """Name and parameters in words."""
-        return " ".join([self.name, *(f"{name}={value}" for name, value in self.parameters.items())])
+        return f"{self.name} {processing_elements.in_words(self.parameters)}".strip()
 
 
 def subjects(names: Iterable[str], library: Library, around: process.Surroundings) -> list[Subject]:

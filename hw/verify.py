@@ -61,9 +61,9 @@ def verify(
     -------
     list of dict
         For each mode one with every pair of operands in every lane (``exhaustive``), if that is at most 2^16 pairs, and
-        one with random segments: ``pe``, ``mode``, ``vectors`` (results compared), ``failures``, ``exhaustive``,
-        ``examples``, up to five failures in words, ``uncovered``, what of the formats and of the switches between modes
-        was not tried, and ``waves``, the file with the waveforms of failures or None.
+        one with random segments: ``pe``, ``parameters`` (of its variant), ``mode``, ``vectors`` (results compared),
+        ``failures``, ``exhaustive``, ``examples``, up to five failures in words, ``uncovered``, what of the formats and
+        of the switches between modes was not tried, and ``waves``, the file with the waveforms of failures or None.
 
     Raises
     ------
@@ -84,7 +84,8 @@ def verify(
             replay = {**inputs, "replay": outputs["failing"]}
             run(design, name, BENCH, replay, waves=failed, seed=seed, sources=sources)
         for result in outputs["results"]:
-            results.append(result | {"waves": str(failed) if failed and result["failures"] else None})
+            waveforms = str(failed) if failed and result["failures"] else None
+            results.append({"parameters": parameters, **result, "waves": waveforms})
     return results
 
 

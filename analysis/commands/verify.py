@@ -8,6 +8,8 @@ from typing import Literal
 from ...models.errors import InputError, unknown
 from ..terminal import Json, Seed, report, show, working
 
+COUNTS = ("mode", "vectors", "failures", "exhaustive")
+
 
 def verify(
     *pe: str,
@@ -42,16 +44,16 @@ def verify(
         Write the waveforms of the one processing element to this VCD file, of a short run: a few random segments of
         its first variant. Waveforms of failures are written in any case, to build/verify.
     json
-        Also write the results to this file: `seed`; `results`, a list of `pe`, `mode`, `vectors`, `failures`,
-        `exhaustive`, `examples` (some failures in words), `uncovered` (what of formats and mode switches was not tried)
-        and `waves` (the file with the waveforms of the failures).
+        Also write the results to this file: `seed`; `results`, a list of `pe`, `parameters`, `mode`, `vectors`,
+        `failures`, `exhaustive`, `examples` (some failures in words), `uncovered` (what of formats and mode switches
+        was not tried) and `waves` (the file with the waveforms of the failures).
 
     Returns
     -------
     int
         1 if any vector failed, else 0.
     """
-    from ...models.pe import names
+    from ...models.pe import in_words, names
 
     if all and pe:
         raise InputError(f"--all contradicts {pe[0]}: name processing elements, or take all of them")
@@ -81,8 +83,13 @@ def verify(
     for name in chosen:
         with working(f"verifying {name}"):
             results += run(name, seed=seed, waves=waves, lanes=lanes, library=library, ecp5=fpga == "ecp5")
-    columns = ("pe", "mode", "vectors", "failures", "exhaustive")
-    show(columns, ([result[column] for column in columns] for result in results), title=f"seed {seed}")
+    show(
+        ("pe", "parameters", "mode", "vectors", "failures", "exhaustive"),
+        ([each["pe"], in_words(each["parameters"]), *(each[name] for name in COUNTS)] for each in results),
+        title=f"seed {seed}",
+    )
+    vectors, failures = (sum(result[name] for result in results) for name in ("vectors", "failures"))
+    print(f"{vectors:,} vectors, {failures:,} failures")
     for result in results:
         for example in result["examples"]:
             print(example)
@@ -91,4 +98,4 @@ def verify(
     for waveforms in sorted({result["waves"] for result in results if result["waves"]}):
         print(f"waveforms of failures: {waveforms}")
     report(json, {"seed": seed, "results": results})
-    return 1 if any(result["failures"] for result in results) else 0
+    return 1 if failures else 0

@@ -60,6 +60,11 @@ def variants(name: str) -> tuple[dict[str, Any], ...]:
     return _BY_NAME[name].variants()
 
 
+def in_words(parameters: dict[str, Any]) -> str:
+    """Return what tells a variant of a processing element from the others."""
+    return ", ".join(f"{name}={value}" for name, value in parameters.items())
+
+
 def get(name: str, **parameters: Any) -> PE:
     """Return the processing element of this name.
 
