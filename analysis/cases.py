@@ -19,6 +19,7 @@ from ..models.pe import PE, Mode, get
 from ..models.pe.output import dyadic, rescale
 from ..models.program.blocking import Blocking
 from ..models.program.program import Program, compile_layers
+from ..models.program.reduction import LARGEST_BIAS
 from ..models.qtensor import QTensor
 from ..models.quantized import QuantizedLayer
 from ..models.unfold import unfold
@@ -142,8 +143,9 @@ def random_cases(accelerator: Accelerator, count: int, seed: int, largest: int =
     """Yield `count` random programs with random memory timing.
 
     Most are one matrix product, every third two or three; each is in the next of the processing element's modes. M, K
-    and N are from 1 to `largest`, drawn evenly on a logarithmic scale, so that many are small and ragged. Half of the
-    programs have half the accelerator's memory bandwidth where its tile allows that: those run on a second circuit.
+    and N are from 1 to `largest`, drawn evenly on a logarithmic scale, so that many are small and ragged; K is less
+    where that many products could leave an int32. Half of the programs have half the accelerator's memory bandwidth
+    where its tile allows that: those run on a second circuit.
     """
     rng = np.random.default_rng(seed)
     turns = cycle(accelerator.pe.modes)
@@ -169,6 +171,8 @@ def _random_layer(name: str, accelerator: Accelerator, mode: Mode, rng: np.rando
         floats = "fp32" in accelerator.pe.outputs  # which groups take
         group = [None, None, min(8 * step, longest), min(32 * step, longest)][rng.integers(4)] if floats else None
         zero_point = bool(rng.integers(2))
+        if not accelerator.pe.floating(mode, grouped=group is not None):
+            k = min(k, (2**31 - 1 - LARGEST_BIAS) // accelerator.pe.largest_product(mode.weight, zero_point))
     return gemm(
         name,
         m,

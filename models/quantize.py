@@ -16,11 +16,9 @@ from .errors import InputError
 from .formats import BlockFormat
 from .networks.floating import FloatLayer, FloatNetwork
 from .pe.output import dyadic
+from .program.reduction import LARGEST_BIAS
 from .quantized import QuantizedLayer, QuantizedNetwork
 from .unfold import unfold
-
-LARGEST_BIAS = 2**30
-"""Half of int32; the other half is left to the products."""
 
 
 def quantize(

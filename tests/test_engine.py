@@ -61,6 +61,13 @@ def test_every_processing_element_agrees(name: str) -> None:
     agree_everywhere(with_pe(TINY, name, **first), 9)
 
 
+@pytest.mark.parametrize("name", processing_elements.names())
+def test_random_programs_of_every_variant_compile(name: str) -> None:
+    for parameters in processing_elements.variants(name):
+        cases = list(random_cases(with_pe(TINY, name, **parameters), 12, seed=0))
+        assert max(layer.k for case in cases for layer in case.layers) > 80
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", processing_elements.names())
 def test_every_variant_agrees(name: str) -> None:

@@ -120,9 +120,17 @@ class PE(ABC):
         """Return whether totals are float32; else they are int32."""
         return True
 
+    def largest_product(self, weight: str, zero_point: bool) -> int:
+        """Return the largest magnitude of what a product adds to an int32; 0 if products never do."""
+        return 0
+
     def check_int32(self, weight: str, k: int, zero_point: bool, bias: int) -> None:
         """Raise `InputError` if `k` products and a bias of that magnitude could overflow an int32 accumulator."""
-        return
+        largest = k * self.largest_product(weight, zero_point) + bias
+        if largest > 2**31 - 1:
+            raise InputError(
+                f"{self.name}: K = {k} products of {weight} could sum to {largest}, which does not fit int32"
+            )
 
     def planes(self, numbers: NDArray[np.integer], mode: Mode) -> NDArray[np.unsignedinteger]:
         """Return the weights as the scratchpad stores them: [planes, ...]."""

@@ -149,14 +149,6 @@ class IntegerPE(PE):
             )
         return grouped or scalar(mode.activation).encoding != "integer"
 
-    def check_int32(self, weight: str, k: int, zero_point: bool, bias: int) -> None:
-        """Raise `InputError` if `k` products and a bias of that magnitude could overflow an int32 accumulator."""
-        largest = k * self._largest_product(weight, zero_point) + bias
-        if largest > 2**31 - 1:
-            raise InputError(
-                f"{self.name}: K = {k} products of {weight} could sum to {largest}, which does not fit int32"
-            )
-
     def segment_scales(self, w: QTensor, mode: Mode) -> NDArray[np.integer]:
         """Return the codes of the scales of groups; the single scale of a column is left to the output stage."""
         return w.scales if w.format.group else np.full((1, w.shape[1]), self.unit_scale)
@@ -169,7 +161,7 @@ class IntegerPE(PE):
         """Return the weights whose code this is."""
         return scalar(mode.weight).integers(codes)
 
-    def _largest_product(self, weight: str, zero_point: bool) -> int:
+    def largest_product(self, weight: str, zero_point: bool) -> int:
         """Return the largest magnitude of a product a q or, with a zero point of the same format, a (q - z)."""
         element = scalar(weight)
         widest = element.maximum - element.minimum if zero_point else max(-element.minimum, element.maximum)
