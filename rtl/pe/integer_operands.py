@@ -29,6 +29,7 @@ class PrepareRow(wiring.Component):
     Parameters
     ----------
     pe : description of the processing element.
+    operand, sum : bits and layout of the ports, where a subclass makes something else of the activations.
 
     Ports
     -----
@@ -38,20 +39,24 @@ class PrepareRow(wiring.Component):
     sum : out, `sums(pe)` of the last segment that ended; the total wraps.
     """
 
-    def __init__(self, pe: IntegerPE) -> None:
+    def __init__(self, pe: IntegerPE, operand: int | None = None, sum: data.StructLayout | None = None) -> None:
         self._pe = pe
-        super().__init__(row_ports(pe, fixed_point(pe.activation).bits * pe.lanes, sums(pe)))
+        super().__init__(row_ports(pe, operand or fixed_point(pe.activation).bits * pe.lanes, sum or sums(pe)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pe, step = self._pe, self.step
-        numbers = decode(m, pe, step.valid, self.activations)
+        numbers = decode(m, self._pe, self.step.valid, self.activations)
+        count(m, self._pe, self.step, self.prepare(m, numbers), self.sum)
+        return m
+
+    def prepare(self, m: Module, numbers: data.View) -> dict[str, Value]:
+        """Make the operand of the activations of all lanes; return what each sum takes in together with it."""
+        pe = self._pe
         m.d.comb += self.operand.eq(delay(m, numbers.as_value(), pe.prepare_latency))
         operands = data.View(numbers.shape(), self.operand)
         total = Signal(signed(len(numbers[0]) + (pe.lanes - 1).bit_length()))
         m.d.comb += total.eq(sum(operands[lane] for lane in range(pe.lanes)))
-        count(m, pe, step, {"total": total, "steps": Const(1)}, self.sum)
-        return m
+        return {"total": total, "steps": Const(1)}
 
 
 def count(m: Module, pe: IntegerPE, step: Value, addends: dict[str, Value], sums: Any) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from functools import partial
 
 from amaranth.hdl import Array, Cat, Const, Module, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 
 from ...models.formats import scalar
 from ...models.pe import Lut
@@ -26,7 +26,7 @@ from ...models.pe.quantized_tables import TABLE
 from ..rounding import delay
 from . import integer, integer_operands, quantized_tables
 from .quantized_tables import less_zero_point, select, whole
-from .stations import Stations, row_ports
+from .stations import Stations
 from .sums import Term
 
 
@@ -62,29 +62,20 @@ def sums(pe: IntegerPE) -> data.StructLayout:
     return data.StructLayout({"total": signed(pe.accumulator_bits + 1), "steps": steps, "odd": odd})
 
 
-class PrepareRow(wiring.Component):
-    """Tables of the sums of four activations, 0 where there are none, and the sums of a segment.
+class PrepareRow(integer_operands.PrepareRow):
+    """Tables of the sums of four activations, 0 where there are none, and the sums of a segment, `sums(pe)`.
 
-    Parameters
-    ----------
-    pe : description of the processing element.
-
-    Ports
-    -----
-    step : in, `STEP`, with its rules; only the first plane of a weight counts for the sums.
-    activations : in, activation_bits * lanes; lane l at bit activation_bits * l.
-    operand : out, bits of `tables(pe)`, `prepare_latency` cycles later.
-    sum : out, `sums(pe)` of the last segment that ended; they wrap.
+    The ports are those of the base; the operand is `tables(pe)`.
     """
 
-    def __init__(self, pe: Lut) -> None:
-        self._pe = pe
-        super().__init__(row_ports(pe, tables(pe).size, sums(pe)))
+    _pe: Lut
 
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
+    def __init__(self, pe: Lut) -> None:
+        super().__init__(pe, tables(pe).size, sums(pe))
+
+    def prepare(self, m: Module, numbers: data.View) -> dict[str, Value]:
+        """Make the tables, and return what the sums take in."""
         pe = self._pe
-        numbers = integer_operands.decode(m, pe, self.step.valid, self.activations)
         numbers = data.View(numbers.shape(), delay(m, numbers.as_value(), pe.prepare_latency - 1))
         held = Signal(tables(pe))
         m.d.comb += self.operand.eq(held)
@@ -97,8 +88,7 @@ class PrepareRow(wiring.Component):
             m.d.sync += held[index].even.eq(even)
             total += (held[index].entries[0] << 1) + ~held[index].even
             odd += ~held[index].even
-        integer_operands.count(m, pe, self.step, {"total": total, "odd": odd, "steps": Const(1)}, self.sum)
-        return m
+        return {"total": total, "odd": odd, "steps": Const(1)}
 
 
 def table(a: list[Value]) -> tuple[list[Value], Value]:

@@ -31,7 +31,6 @@ from ...models.pe.lut import is_binary, minimum
 from ...models.pe.quantized_tables import TABLE, largest_entry, widest
 from ..rounding import delay, normalize, shift_right
 from . import integer, integer_operands
-from .stations import row_ports
 from .sums import Term
 
 
@@ -51,30 +50,20 @@ def sum_bits(pe: Lut) -> int:
     return (TABLE * largest_entry(fixed_point(pe.activation).largest, pe.table_bits)).bit_length() + 1
 
 
-class PrepareRow(wiring.Component):
+class PrepareRow(integer_operands.PrepareRow):
     """Rounded tables of the sums of four activations, 0 where there are none, and the sums of a segment.
 
-    Parameters
-    ----------
-    pe : description of the processing element.
-
-    Ports
-    -----
-    step : in, `STEP`, with its rules; only the first plane of a weight counts for the sums.
-    activations : in, activation_bits * lanes; lane l at bit activation_bits * l.
-    operand : out, bits of `tables(pe)`, `prepare_latency` cycles later.
-    sum : out, `integer_operands.sums(pe)` of the last segment that ended, the total that of the entries of index 0;
-        they wrap.
+    The ports are those of the base; the operand is `tables(pe)`, and the total that of the entries of index 0.
     """
 
-    def __init__(self, pe: Lut) -> None:
-        self._pe = pe
-        super().__init__(row_ports(pe, tables(pe).size, integer_operands.sums(pe)))
+    _pe: Lut
 
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
+    def __init__(self, pe: Lut) -> None:
+        super().__init__(pe, tables(pe).size)
+
+    def prepare(self, m: Module, numbers: data.View) -> dict[str, Value]:
+        """Make the tables, and return what the sums take in."""
         pe = self._pe
-        numbers = integer_operands.decode(m, pe, self.step.valid, self.activations)
         numbers = data.View(numbers.shape(), delay(m, numbers.as_value(), pe.prepare_latency - 2))
         held = Signal(tables(pe))
         m.d.comb += self.operand.eq(held)
@@ -85,8 +74,7 @@ class PrepareRow(wiring.Component):
             m.d.comb += Cat(table.activations).eq(Cat(a))
             m.d.sync += held[index].eq(table.rounded)
             total += align(held[index].entries[0], held[index].exponent, Const(0))[: sum_bits(pe)].as_signed()
-        integer_operands.count(m, pe, self.step, {"total": total, "steps": Const(1)}, self.sum)
-        return m
+        return {"total": total, "steps": Const(1)}
 
 
 class Table(wiring.Component):
