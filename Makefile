@@ -19,10 +19,10 @@ demo: .venv/installed
 	@$(BIN)/dyad demo
 
 test: .venv/installed
-	@$(BIN)/pytest -n 2 -m "not slow"
+	@$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 proofs: .venv/installed
-	@$(BIN)/pytest -n 2 -m formal
+	@$(BIN)/pytest -n 2 --dist worksteal -m formal
 
 lint: .venv/installed build/lint/dyad
 	@$(BIN)/ruff check .
