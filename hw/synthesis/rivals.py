@@ -14,6 +14,7 @@ from amaranth.lib.wiring import Component
 
 from ...models.errors import InputError
 from ...models.pe import get
+from ...rtl.tile import Tile
 from .baselines import (
     FloatProduct,
     LookUpAccumulate,
@@ -22,7 +23,7 @@ from .baselines import (
     PositMultiplyAccumulate,
 )
 from .library import Library
-from .measure import measure, station
+from .measure import Registered, measure, station
 from .process import Surroundings
 
 LIBRARY = "sky130_fd_sc_hd"
@@ -148,8 +149,6 @@ RIVALS: tuple[Rival, ...] = (
         "a multiplier for signed and unsigned weights in each lane, and an accumulator with a result register",
     ),
     _multiply("ternary", "dot-4 8x2 + 32", 5331, "ternary", "selections in place of partial products", 2, 32, 4),
-    _exact("posit(8,0)", 6360, "a code below 1 is the number itself, so that half of the decoder is left", 32),
-    _exact("posit(4,1)", 2588, "shifts leave alone what surely is 0", 24),
     Rival(
         "bitserial",
         "bit-serial ADD dot-4",
@@ -160,6 +159,8 @@ RIVALS: tuple[Rival, ...] = (
         "as many bits of products a cycle; its activations are serial as well, which takes a register for each lane "
         "but makes narrower ones faster",
     ),
+    _exact("posit(8,0)", 6360, "a code below 1 is the number itself, so that half of the decoder is left", 32),
+    _exact("posit(4,1)", 2588, "shifts leave alone what surely is 0", 24),
     Rival(
         "xr_npe",
         "MAC posit(16,1) with quire",
@@ -168,6 +169,15 @@ RIVALS: tuple[Rival, ...] = (
         "cell of 1 lane, all modes",
         _station("xr_npe", None),
         "also two products of posit(8,0) or four of posit(4,1) or e2m1 a cycle; decoders are outside, not counted",
+    ),
+    Rival(
+        "xr_npe",
+        "MACs with quires of posit(16,1), 2 posit(8,0), 4 posit(4,1)",
+        "three and two stages",
+        24557 + 2 * 6360 + 4 * 2588,
+        "cell of 1 lane with a row's and a column's decoders, all modes",
+        lambda: Registered(Tile(get("xr_npe"), 1, 1, 1)),
+        "one multiplier and one quire for all modes, and FP4 beside them",
     ),
     Rival(
         "mx",
@@ -217,24 +227,6 @@ RIVALS: tuple[Rival, ...] = (
         "a float32 accumulator behind exact products; edges normalize and dequantize operands, not counted",
     ),
 )
-
-# On a Lattice ECP5-85 without its multipliers: LUTs, flip-flops, MHz, by the arguments of `MultiplyAccumulate`.
-ECP5 = {
-    (8, 32, "operator"): (367, 66, 128),
-    (4, 32, "operator"): (213, 58, 159),
-    (4, 20, "operator"): (189, 46, 160),
-    (4, 32, "booth"): (150, 58, 198),
-    (4, 20, "booth"): (119, 46, 198),
-}
-
-SKY130_UM2 = {
-    (8, 32, "operator"): 4955,
-    (4, 32, "operator"): 3521,
-    (4, 20, "operator"): 2649,
-    (4, 32, "booth"): 3144,
-    (4, 20, "booth"): 2314,
-}
-"""What the circuits of others that `MultiplyAccumulate` builds came to elsewhere, in um2, by its arguments."""
 
 
 def check(library: Library) -> None:

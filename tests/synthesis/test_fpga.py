@@ -10,7 +10,7 @@ from dyad.hw.synthesis.baselines import (
     MultiplyAccumulate,
 )
 from dyad.hw.synthesis.measure import Registered
-from dyad.hw.synthesis.rivals import ECP5
+from dyad.hw.synthesis.published import ECP5
 from dyad.models.errors import InputError
 from dyad.tests.adder import Adder
 from dyad.tests.synthesis.surroundings import needs_nextpnr, needs_yosys
