@@ -165,9 +165,8 @@ def _random_layer(name: str, accelerator: Accelerator, mode: Mode, rng: np.rando
     step = accelerator.k * mode.packing
     longest = max(accelerator.pe.longest(mode) // step, 1) * step
     group, zero_point = None, False
-    if isinstance(formats.parse(mode.weight), formats.BlockFormat):
-        k = max(k // longest, 1) * longest
-    elif scalar(mode.weight).encoding == "integer":
+    in_blocks = isinstance(formats.parse(mode.weight), formats.BlockFormat)
+    if not in_blocks and scalar(mode.weight).encoding == "integer":
         floats = "fp32" in accelerator.pe.outputs  # which groups take
         group = [None, None, min(8 * step, longest), min(32 * step, longest)][rng.integers(4)] if floats else None
         zero_point = bool(rng.integers(2))

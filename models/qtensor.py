@@ -76,10 +76,11 @@ class QTensor:
     @property
     def scale_values(self) -> NDArray[np.float64]:
         """Products of the scales of all levels, in the shape of `scales`: exact, for no format exceeds float64."""
-        product = np.ones((1,) * self.codes.ndim)
+        product, coarser = np.ones((1,) * self.codes.ndim), 1
         for level, codes in zip(self.format.levels, self.levels, strict=True):
-            count = codes.shape[self.axis]
-            product = self._spread(product, count, count // product.shape[self.axis]) * level.scale.decode(codes)
+            extent = level.extent if isinstance(level.extent, int) else 1
+            product = self._spread(product, codes.shape[self.axis], coarser // extent) * level.scale.decode(codes)
+            coarser = extent
         return product
 
     def integers(self) -> NDArray[np.int64]:

@@ -37,6 +37,16 @@ def test_every_command_that_is_named_exists() -> None:
         assert name in app, name
 
 
+@pytest.mark.parametrize("line", re.findall(r"^\$ dyad (simulate .*)", README, re.M))
+def test_what_is_simulated_can_be(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("network.onnx").write_bytes((ROOT / "models/networks/digits_cnn.onnx").read_bytes())
+    Path("my_accelerator.yaml").write_text(*blocks("yaml"))
+    with pytest.raises(SystemExit) as end:
+        main(line.split())
+    assert not end.value.code
+
+
 def test_every_file_that_is_linked_exists() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target

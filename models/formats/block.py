@@ -25,8 +25,8 @@ from .block_scaled import fit_scaled
 from .format import Format
 
 RECIPES = {
-    "integers": Recipe(fit_integers, clips=("minmax", "mse"), rounding="nearest-even", ragged=True),
-    "scaled": Recipe(fit_scaled, ragged=True),
+    "integers": Recipe(fit_integers, clips=("minmax", "mse"), rounding="nearest-even"),
+    "scaled": Recipe(fit_scaled),
     "shared-exponent": Recipe(fit_shared_exponent, rules=tuple(RAISED_FROM)),
     "two-level": Recipe(fit_two_level, gain_two_level, levels=2, rules=("two-level",)),
     "one-bit-exponents": Recipe(fit_one_bit_exponents, levels=None, rounding="nearest-away"),
@@ -108,11 +108,6 @@ class BlockFormat:
         return next((level.extent for level in self.levels if isinstance(level.extent, int)), None)
 
     @property
-    def ragged(self) -> bool:
-        """Whether the last block of an axis may be shorter than the others."""
-        return RECIPES[self.recipe].ragged
-
-    @property
     def operand(self) -> str:
         """Name by which processing elements know it: that of its elements, if sums are scaled and not elements."""
         return self.element.name if self.recipe in ("integers", "scaled") else self.name
@@ -145,7 +140,7 @@ class BlockFormat:
         ----------
         x : real values, any shape with at least one axis. float32 and what it contains is taken as float32, the rest
             as float64; recipes that are defined in float32 or bfloat16 round it to that first.
-        axis : the axis along which blocks lie; its length is a multiple of `block` unless the format is `ragged`.
+        axis : the axis along which blocks lie; the last block may be shorter than the others.
         clip : the range to be covered: ``"minmax"`` is all of it; ``"mse"``, which only integers take, is for each
             group the fraction of it that has the least square error.
         rule : how the scale follows from the range, one of `rules`; None is the first.
@@ -159,8 +154,8 @@ class BlockFormat:
 
         Raises
         ------
-        InputError : on an unknown `clip`, `rule` or `rounding`; if `x` has no such axis, or no values, or does not
-            divide into blocks; on a value that is not finite if the scales have no NaN.
+        InputError : on an unknown `clip`, `rule` or `rounding`; if `x` has no such axis, or no values; on a value that
+            is not finite if the scales have no NaN.
         """
         x = _real(x)
         choices = self._choices(clip, rule, rounding, seed)
@@ -174,27 +169,30 @@ class BlockFormat:
 
         recipe = RECIPES[self.recipe]
         moved = np.moveaxis(x, axis, -1)
-        blocks = self._split(moved, axis)
+        blocks = self._split(moved)
         gain = recipe.gain(self, blocks) if recipe.gain else np.float32(1)
         rows = max(1, CHUNK // blocks.shape[1])
         parts = [recipe.fit(self, blocks[row : row + rows], gain, choices) for row in range(0, len(blocks), rows)]
 
-        def assemble(pieces: Iterable[NDArray]) -> NDArray:
+        def assemble(pieces: Iterable[NDArray], extent: int | str = 1) -> NDArray:
             joined = np.concatenate(list(pieces))
             if joined.size == 1:
                 return joined.reshape([1] * x.ndim)
-            # What fills up the last block is cut off again; there are never more scales than elements.
-            return np.moveaxis(joined.reshape(*moved.shape[:-1], -1)[..., : moved.shape[-1]], -1, axis)
+            # What fills up the last block is cut off again, and its finer scales.
+            count = -(-moved.shape[-1] // extent) if isinstance(extent, int) else 1
+            return np.moveaxis(joined.reshape(*moved.shape[:-1], -1)[..., :count], -1, axis)
 
         zero_points = [part.zero_points for part in parts if part.zero_points is not None]
-        levels = [assemble(pieces) for pieces in zip(*(part.scales for part in parts), strict=True)]
+        found = zip(*(part.scales for part in parts), strict=True)
+        fitted = self.levels[1:] if recipe.gain else self.levels
+        levels = [assemble(pieces, level.extent) for pieces, level in zip(found, fitted, strict=True)]
         if recipe.gain:
             levels.insert(0, self.levels[0].scale.encode(np.full([1] * x.ndim, np.float32(1) / gain)))
         return QTensor(
             codes=assemble(part.codes for part in parts),
             format=self,
             scales=levels[-1],
-            zero_points=assemble(zero_points) if zero_points else None,
+            zero_points=assemble(zero_points, self.levels[-1].extent) if zero_points else None,
             axis=axis % x.ndim,
             coarse=tuple(levels[:-1]),
         )
@@ -213,14 +211,11 @@ class BlockFormat:
         generator = None if seed is None else np.random.default_rng(seed)
         return Choices(clip, rule, partial(self.element.encode, rounding=rounding or recipe.rounding, seed=generator))
 
-    def _split(self, x: NDArray, axis: int) -> NDArray:
+    def _split(self, x: NDArray) -> NDArray:
         """Return x [..., K] as blocks [blocks, values], the last block of each row filled up with zeros."""
         length = x.shape[-1]
-        if length % (self.block or length) and not self.ragged:
-            raise InputError(
-                f"{length} values along axis {axis} do not divide into the blocks of {self.block} of {self.name}"
-            )
-        size = min(self.block or length, length)
+        parts = self.group != self.block
+        size = self.block if parts and self.block else min(self.block or length, length)
         if missing := -length % size:
             x = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)])
         x = _contiguous(x)

@@ -45,7 +45,6 @@ class Recipe:
     levels : how many levels of scales there are; None is any number.
     rules, clips : choices.
     rounding : the rounding of elements; None leaves it to the caller.
-    ragged : whether a block may be shorter than the others.
     """
 
     fit: Callable[[BlockFormat, NDArray, np.float32, Choices], Fitted]
@@ -54,7 +53,6 @@ class Recipe:
     rules: tuple[str, ...] = ("nearest-even",)
     clips: tuple[str, ...] = ("minmax",)
     rounding: str | None = None
-    ragged: bool = False
 
 
 def magnitude(blocks: NDArray, work: NDArray | None = None) -> NDArray:

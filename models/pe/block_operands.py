@@ -168,10 +168,12 @@ class Blocks(PE):
     ) -> NDArray[np.int64]:
         """Return codes [R, K] with headers of the scales of all levels of blocks but the first `skip`."""
         format = self.block_format(mode)
-        counted = levels(format)
-        fields = [(each, level.scale.bits) for each, (level, _) in zip(scales[-len(counted) :], counted, strict=True)][
-            skip:
-        ]
+        counted, blocks = levels(format), -(-codes.shape[1] // self.longest(mode))
+        fields = []
+        for each, (level, count) in [*zip(scales[-len(counted) :], counted, strict=True)][skip:]:
+            # The last block may be shorter than the others, and have fewer of the finer scales.
+            whole = np.pad(each, [(0, 0), (0, blocks * count - each.shape[1])])
+            fields.append((whole, level.scale.bits))
         words = mode.column_header if skip else mode.row_header
         return insert(codes, self.longest(mode), fields, stored_bits(format.element), self.length(words, mode))
 

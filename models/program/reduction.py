@@ -90,10 +90,6 @@ def _in_blocks(layer: Layer, mode: Mode, step: int, block: int) -> Reduction:
     """Return how the products of operands in blocks are summed, a segment being a block."""
     if not layer.is_product:
         raise InputError(f"layer {layer.name!r}: activations of {layer.activation} are for plain matrix products only")
-    if layer.k % block:
-        raise InputError(
-            f"layer {layer.name!r}: K = {layer.k} does not divide into the blocks of {block} of {mode.weight}"
-        )
     if block % step:
         raise InputError(f"layer {layer.name!r}: blocks of {block} are not whole steps of {step} products")
     return Reduction(mode, step, block, scaled=True, grouped=bool(mode.scale), zero_point=False)

@@ -41,11 +41,11 @@ def outer(tensor):
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("lanes", [1, 4])
-def test_accumulate_is_the_product_with_sums_of_blocks_in_float32(name, lanes):
+@pytest.mark.parametrize(("lanes", "k"), [(1, 192), (4, 192), (4, 100), (4, 5)])
+def test_accumulate_is_the_product_with_sums_of_blocks_in_float32(name, lanes, k):
     random = np.random.default_rng(1)
     pe = cell(name, lanes=lanes)
-    a, w = operands(name, 5, 192, 7, random)
+    a, w = operands(name, 5, k, 7, random)
     result = pe.accumulate(a, w)
     assert result.dtype == np.float32
     assert np.array_equal(result.astype(np.float64) * outer(a) * outer(w), matmul(a, w, accumulate="fp32"))
