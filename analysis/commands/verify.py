@@ -84,7 +84,7 @@ def verify(
         with working(f"verifying {name}"):
             results += run(name, seed=seed, waves=waves, lanes=lanes, library=library, ecp5=fpga == "ecp5")
     show(
-        ("pe", "parameters", "mode", "vectors", "failures", "exhaustive"),
+        ("pe", "parameters", *COUNTS),
         ([each["pe"], in_words(each["parameters"]), *(each[name] for name in COUNTS)] for each in results),
         title=f"seed {seed}",
     )

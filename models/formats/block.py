@@ -214,8 +214,9 @@ class BlockFormat:
     def _split(self, x: NDArray) -> NDArray:
         """Return x [..., K] as blocks [blocks, values], the last block of each row filled up with zeros."""
         length = x.shape[-1]
-        parts = self.group != self.block
-        size = self.block if parts and self.block else min(self.block or length, length)
+        size = self.block or length
+        if self.group == self.block:  # else its parts have scales of their own
+            size = min(size, length)
         if missing := -length % size:
             x = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)])
         x = _contiguous(x)

@@ -10,9 +10,9 @@ from dyad.hw.synthesis.baselines import (
     MultiplyAccumulate,
 )
 from dyad.hw.synthesis.measure import Registered
-from dyad.hw.synthesis.published import ECP5
 from dyad.models.errors import InputError
 from dyad.tests.adder import Adder
+from dyad.tests.synthesis.published import ECP5
 from dyad.tests.synthesis.surroundings import needs_nextpnr, needs_yosys
 
 

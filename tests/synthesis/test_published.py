@@ -11,7 +11,7 @@ from dyad.hw.synthesis.baselines import (
     MultiplyAccumulate,
 )
 from dyad.hw.synthesis.measure import measure
-from dyad.hw.synthesis.published import ECP5, SKY130_UM2
+from dyad.tests.synthesis.published import ECP5, SKY130_UM2
 from dyad.tests.synthesis.surroundings import around, needs_nextpnr
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from dyad.hw.synthesis import published, rivals
+from dyad.hw.synthesis import rivals
 from dyad.hw.synthesis.baselines import (
     FloatProduct,
     LookUpAccumulate,
@@ -21,6 +21,7 @@ from dyad.models.formats import scalar
 from dyad.models.formats.lmul import lmul
 from dyad.models.pe.words import join
 from dyad.tests import cells
+from dyad.tests.synthesis import published
 from dyad.tests.synthesis.surroundings import TINY, needs_yosys
 
 

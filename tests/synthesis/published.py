@@ -1,4 +1,4 @@
-"""What circuits that `baselines.MultiplyAccumulate` builds came to elsewhere, by its arguments."""
+"""What circuits that `dyad.hw.synthesis.baselines.MultiplyAccumulate` builds came to elsewhere, by its arguments."""
 
 from __future__ import annotations
 
