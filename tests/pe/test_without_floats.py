@@ -20,6 +20,7 @@ from dyad.models.network import Layer, gemm
 from dyad.models.pe.integer import IntegerPE
 from dyad.models.pe.output import FORMATS
 from dyad.models.program.reduction import reduction
+from dyad.rtl import output
 from dyad.rtl import pe as circuits
 
 NAMES = [name for name in processing_elements.names() if isinstance(processing_elements.get(name), IntegerPE)]
@@ -36,6 +37,18 @@ def test_circuit_equals_golden_arithmetic(name, monkeypatch):
     for result in results:
         assert result["failures"] == 0, result["examples"]
         assert result["vectors"] > 500
+
+
+def test_a_wrong_sticky_bit_is_caught(monkeypatch):
+    right = output.shift_to_int8
+
+    def wrong(m, number, places):
+        return right(m, number[1:].as_signed() << 1, places)
+
+    monkeypatch.setattr(output, "shift_to_int8", wrong)
+    monkeypatch.setattr(processing_elements, "variants", lambda name: ({"integers": True},))
+    results = verification.verify("int_mac", seed=12, geometry=Geometry(2, 2, 1))
+    assert any(result["failures"] for result in results)
 
 
 @pytest.mark.parametrize("name", NAMES)
